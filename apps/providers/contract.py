@@ -1,0 +1,159 @@
+"""The words between the product and any AI: requests, answers, and the adapter that carries them.
+
+Nothing here knows Django or a vendor's JSON. Token counts are as the vendor gives them: reasoning tokens are inside
+output tokens, cached tokens inside input tokens, so neither is ever added again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "unknown"]
+PROVIDER_KINDS = ("builtin", "lmstudio", "openai", "anthropic", "google", "mistral", "genspark", "openai_compatible")
+CAPABILITIES = ("chat", "vision", "tools", "json", "embeddings")
+TIERS = ("local", "fast", "balanced", "top")
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a provider is and how to talk to it. `repr` never shows the key."""
+
+    kind: str
+    base_url: str
+    api_key: str = field(default="", repr=False)
+    name: str = ""
+    allow_private: bool = False  # an admin saved this very address, or it is in ORQ_PRIVATE_HOSTS
+    connect_timeout_s: float = 5.0
+    idle_timeout_s: float = 120.0  # silence between bytes
+    total_timeout_s: float = 600.0
+    max_attempts: int = 3
+    quirks: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+    images: tuple[str, ...] = ()  # data: URLs
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    id: str
+    name: str
+    arguments: str  # JSON text, exactly as the model wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question to one model. What is None is left out of the wire, never sent as a default."""
+
+    model: str
+    messages: tuple[Message, ...]
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
+    schema_name: str = "answer"
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    is_estimated: bool = False
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.is_estimated or other.is_estimated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer on its way. `restarted` says that what came before is void (another attempt began)."""
+
+    text: str = ""
+    reasoning: str = ""
+    restarted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A whole answer. `data` is the parsed JSON when a schema was asked for."""
+
+    text: str
+    finish_reason: FinishReason
+    usage: Usage
+    model: str  # as the vendor names it in the answer, which may differ from what was asked
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    data: Any = None
+    request_id: str = ""
+    latency_ms: int = 0
+    first_token_ms: int | None = None
+    attempts: int = 1  # requests that this answer took, retries and schema repairs included
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model as a provider lists it; what it does not say is None."""
+
+    key: str
+    display_name: str = ""
+    capabilities: tuple[str, ...] = ("chat",)
+    context_window: int | None = None
+    size_bytes: int | None = None
+    quantization: str = ""
+    state: str = "unknown"
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """Is it up, is the key good. `message` is for people; `models` is how many it lists."""
+
+    ok: bool
+    message: str
+    latency_ms: int | None = None
+    models: int | None = None
+    error_code: str = ""
+
+
+@runtime_checkable
+class Adapter(Protocol):
+    """What every provider kind can do. Made for one Connection; `aclose` gives back its sockets.
+
+    All methods raise only `apps.providers.errors`. Cancelling the awaiting task closes the upstream call at once.
+    `stream` yields Delta pieces and, as its last item, the Completion; without a terminal marker from the vendor it
+    raises Interrupted, whose `extra["partial"]` is the Completion so far.
+    """
+
+    async def list_models(self) -> list[ModelInfo]: ...
+    async def check(self) -> CheckResult: ...
+    async def complete(self, request: ChatRequest) -> Completion: ...
+    def stream(self, request: ChatRequest) -> AsyncIterator[Delta | Completion]: ...
+    async def embed(self, model: str, texts: list[str]) -> list[list[float]]: ...
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class LocalAdapter(Adapter, Protocol):
+    """What a server on the person's own machine can do besides."""
+
+    async def load(self, model: str, *, context_length: int | None = None) -> None: ...
+    async def unload(self, model: str) -> None: ...
+    async def loaded(self) -> list[ModelInfo]: ...
