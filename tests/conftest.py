@@ -1,0 +1,48 @@
+"""What every test gets: marks from the fixtures it uses, and no way out of this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+import pytest
+
+DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences", "django_db_serialized_rollback"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses, and before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if DATABASE_FIXTURES & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("django_db"):
+            item.add_marker("db")
+        if item.get_closest_marker("slow_start"):
+            item.add_marker(pytest.mark.xdist_group("slow_start"))
+
+
+def _is_this_machine(address: object) -> bool:
+    if not isinstance(address, tuple):  # a Unix socket
+        return True
+    host = str(address[0])
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host.split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_socket_beyond_this_machine() -> object:
+    """A test that tries to reach another machine fails and says so."""
+    patch = pytest.MonkeyPatch()
+    for name in ("connect", "connect_ex"):
+        real = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, address: object, real: object = real) -> object:
+            if not _is_this_machine(address):
+                raise AssertionError(f"A test tried to connect to {address!r}; tests reach 127.0.0.1 only.")
+            return real(self, address)  # type: ignore[operator]
+
+        patch.setattr(socket.socket, name, guarded)
+    yield
+    patch.undo()
