@@ -4,6 +4,7 @@ OrquestradorError
 ├── BadInput            what a person or a program sent cannot be used
 ├── NotFound            it does not exist, or is not yours (we never say which)
 ├── NotAllowed          you may see it, but not do this
+├── AddressNotAllowed   an outgoing call would reach an address that this installation may not call
 ├── Conflict            it is no longer in the state that this change needs
 └── … each app's errors.py adds its own branch
 """
@@ -63,3 +64,10 @@ class Conflict(OrquestradorError):
 
     code = "conflict"
     status = 409
+
+
+class AddressNotAllowed(OrquestradorError):
+    """This installation may not call that address."""
+
+    code = "address_refused"
+    status = 400

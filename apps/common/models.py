@@ -1,0 +1,55 @@
+"""What rows have in common. No table of its own."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import jsonschema
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+MONEY = {"max_digits": 14, "decimal_places": 8}  # US dollars; a token can cost 0.00000005
+PERCENT = {"max_digits": 5, "decimal_places": 2}
+HUNDRED = Decimal(100)
+
+
+class Row(models.Model):
+    """A row that people or programs may name: a public id, and when it was made and changed."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+
+
+class OwnedRow(Row):
+    """A row that belongs to people: to the one who made it, and to a team. Look it up through an `access_*` selector."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("owner"))
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
+
+    class Meta:
+        abstract = True
+
+
+class CheckedJSON(models.JSONField):
+    """A JSON column that is checked against its JSON Schema on every write."""
+
+    def __init__(self, *args: Any, schema: dict | None = None, **kwargs: Any) -> None:
+        self.schema = schema or {}
+        super().__init__(*args, **kwargs)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if value is not None and not hasattr(value, "as_sql"):
+            try:
+                jsonschema.validate(value, self.schema)
+            except jsonschema.ValidationError as error:
+                where = "/".join(map(str, error.absolute_path)) or self.name
+                raise ValidationError({self.name: f"{where}: {error.message}"}) from error
+        return super().get_db_prep_save(value, connection)
