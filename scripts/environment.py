@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -125,27 +124,29 @@ class _NotDone(Stop):
     """pip or uv failed for a reason that the other may not share."""
 
 
+_FULL = ("No space left", "os error 28", "Errno 28", "Disk quota exceeded")
+_ALTERED = ("DO NOT MATCH THE HASHES", "Hash mismatch")
+_OFFLINE = (
+    "Temporary failure in name resolution", "NewConnectionError", "ConnectTimeout", "ProxyError", "Max retries",
+    "dns error", "Connection refused", "Network is unreachable", "Failed to fetch",
+)  # fmt: skip
+
+
 def _explained(output: str, log: Path) -> Stop:
-    """What went wrong, in words, from the last words of pip or uv."""
-    known = {
-        ("No space left", "os error 28", "Errno 28", "Disk quota exceeded"): _no_space(log.parent, NEEDED_MB),
-        ("THESE PACKAGES DO NOT MATCH THE HASHES", "Hash mismatch"): Stop(
-            t("A package that was downloaded is not the one that was pinned, so nothing of it was installed. Details: {log}", log=log)
-        ),
-    }
-    for signs, stop in known.items():
-        if any(sign in output for sign in signs):
-            return stop
-    offline = ("Temporary failure in name resolution", "NewConnectionError", "dns error", "Connection refused", "ProxyError")
-    if any(sign in output for sign in (*offline, "ConnectTimeout", "Network is unreachable", "Failed to fetch", "Max retries")):
-        return _NotDone(
-            t(
-                "The packages could not be downloaded: no connection to the package index. "
-                "Check the network (HTTPS_PROXY and PIP_INDEX_URL are honoured) and run this again; it goes on where it stopped. "
-                "Details: {log}",
-                log=log,
-            )
+    """What went wrong, in words, from the output of pip or uv."""
+    if any(sign in output for sign in _FULL):
+        return _no_space(log.parent, NEEDED_MB)
+    if any(sign in output for sign in _ALTERED):
+        return Stop(
+            t("A package that was downloaded is not the one that was pinned; it was not installed. Details: {log}", log=log)
         )
+    if any(sign in output for sign in _OFFLINE):
+        text = (
+            "The packages could not be downloaded: no connection to the package index. "
+            "Check the network (HTTPS_PROXY and PIP_INDEX_URL are honoured) and run this again; it goes on where it stopped. "
+            "Details: {log}"
+        )
+        return _NotDone(t(text, log=log))
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "")
     return _NotDone(t("The packages could not be installed: {last} Details: {log}", last=last, log=log))
 
@@ -172,7 +173,7 @@ def _check_space(folder: Path, needed_mb: int) -> None:
 def _only_one_installer(lock: Path) -> Iterator[None]:
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(lock, "w")
+        handle = open(lock, "w")  # noqa: SIM115 - closed below; here only its opening may fail
     except OSError as error:
         text = "{folder} cannot be written to: {cause}. Make it yours, or run this as its owner."
         raise Stop(t(text, folder=lock.parent, cause=error.strerror)) from error
