@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.encryption import EncryptedText
@@ -14,6 +15,12 @@ from apps.providers.contract import CAPABILITIES, TIERS, Connection
 
 LOCAL_KINDS = ("builtin", "lmstudio")
 STRINGS = {"type": "array", "items": {"type": "string", "enum": list(CAPABILITIES)}, "uniqueItems": True}
+FIELD_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+LONG_PROMPT = {
+    "type": ["object", "null"],
+    "required": ["above_tokens", "input", "output"],
+    "properties": {"above_tokens": {"type": "integer"}, "input": {"type": "string"}, "output": {"type": "string"}},
+}
 
 
 class Provider(OwnedRow):
@@ -108,6 +115,11 @@ class AIModel(Row):
     size_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
     price_input = models.DecimalField(_("input price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6)
     price_output = models.DecimalField(_("output price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6)
+    price_cached = models.DecimalField(
+        _("price of cached input per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
+    price_long_prompt = CheckedJSON(_("prices of long prompts"), null=True, blank=True, schema=LONG_PROMPT)
+    price_source = models.CharField(_("where the prices come from"), max_length=120, blank=True)
     is_practice = models.BooleanField(_("practice model"), default=False)
     is_active = models.BooleanField(_("in use"), default=True)
     skill = models.DecimalField(
@@ -117,6 +129,7 @@ class AIModel(Row):
     last_error = models.TextField(_("last error"), blank=True)
     failed_until = models.DateTimeField(_("not tried again before"), null=True, blank=True)
     checked_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    human_edits = CheckedJSON(_("fields set by hand"), default=list, blank=True, schema=FIELD_NAMES)  # no sync changes them
 
     objects = AIModelQuerySet.as_manager()
 
@@ -136,6 +149,11 @@ class AIModel(Row):
     @property
     def is_chat(self) -> bool:
         return "chat" in self.capabilities
+
+    @property
+    def is_resting(self) -> bool:
+        """It failed, and is not tried again yet."""
+        return self.failed_until is not None and self.failed_until > timezone.now()
 
 
 class CreditUsage(Row):
