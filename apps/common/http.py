@@ -215,8 +215,11 @@ def _destination_of(request: httpx.Request) -> _Destination:
         raise AddressNotAllowed(_("Only http:// and https:// addresses may be called."))
     destination = _Destination(url.host, url.port or 0)
     if _is_numeric_but_no_address(url.host):
-        destination.refused_address = url.host
-        raise _not_allowed(destination)
+        raise AddressNotAllowed(
+            _("%s is an unusual way to write an address, so it was not called. Write it as four numbers.") % url.host,
+            host=url.host,
+            address=url.host,
+        )
     return destination
 
 
@@ -232,12 +235,13 @@ def _is_numeric_but_no_address(host: str) -> bool:
 
 
 def _not_allowed(destination: _Destination) -> AddressNotAllowed:
+    name = f"[{destination.host}]" if ":" in destination.host else destination.host
     return AddressNotAllowed(
         _(
             "%(host)s leads to %(address)s, which is not a public address, so it was not called. "
             "An administrator can allow it by adding %(host)s:%(port)s to ORQ_PRIVATE_HOSTS."
         )
-        % {"host": destination.host, "address": destination.refused_address, "port": destination.port},
+        % {"host": name, "address": destination.refused_address, "port": destination.port},
         host=destination.host,
         address=destination.refused_address,
     )

@@ -1,0 +1,48 @@
+"""One adapter for each kind of provider. Which class serves which kind is said here, and nowhere else."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+
+from django.utils.translation import gettext as _
+
+from apps.common.errors import BadInput
+from apps.providers.contract import PROVIDER_KINDS, Adapter, Connection
+
+ENTRY_POINT_GROUP = "orquestrador.providers"
+_COMPATIBLE = "apps.providers.adapters.openai_compatible.adapter:OpenAICompatibleAdapter"
+# Imported when first used: a process that calls one vendor does not load the others.
+_ADAPTERS = {
+    "builtin": "apps.providers.adapters.builtin.adapter:BuiltinAdapter",
+    "openai_compatible": _COMPATIBLE,
+    "genspark": _COMPATIBLE,
+    "lmstudio": _COMPATIBLE,
+    "openai": _COMPATIBLE,
+    "mistral": _COMPATIBLE,
+}
+
+
+def make_adapter(connection: Connection) -> Adapter:
+    """The adapter for a connection; its caller closes it. Raises BadInput for a kind or an address that cannot be used.
+
+    Other packages add kinds by an entry point of the group `orquestrador.providers`: the name is the kind, and it leads
+    to something that makes an Adapter of a Connection. A kind of our own cannot be replaced.
+    """
+    if connection.kind in _ADAPTERS:
+        module, _colon, name = _ADAPTERS[connection.kind].partition(":")
+        return getattr(importlib.import_module(module), name)(connection)
+    if connection.kind not in PROVIDER_KINDS:
+        for entry in entry_points(group=ENTRY_POINT_GROUP, name=connection.kind):
+            return entry.load()(connection)
+    raise BadInput(
+        _("There is no adapter for providers of the kind “%s”. Choose another kind, or install the package that adds it.")
+        % connection.kind,
+        field="kind",
+    )
+
+
+def known_kinds() -> list[str]:
+    """The kinds that make_adapter serves, ours first."""
+    others = {entry.name for entry in entry_points(group=ENTRY_POINT_GROUP)} - set(PROVIDER_KINDS)
+    return [*_ADAPTERS, *sorted(others)]

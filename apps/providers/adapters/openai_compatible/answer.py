@@ -1,0 +1,246 @@
+"""From OpenAI's answer JSON, whole or in pieces, to a Completion.
+
+One reader for both: a whole answer is a stream of one piece. Servers disagree on nearly every field, so each is read
+as if it might be missing, null, repeated or of another type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.providers.adapters.base import Call
+from apps.providers.adapters.text import TextCleaner, ThinkSplitter, clean
+from apps.providers.contract import ChatRequest, Completion, Delta, FinishReason, Message, ToolCall, Usage
+
+CHARACTERS_PER_TOKEN = 4
+_FINISH: dict[str, FinishReason] = {
+    "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "eosFound": "stop",
+    "length": "length", "max_tokens": "length", "model_length": "length", "max_output_tokens": "length",
+    "contextLengthReached": "length", "maxPredictedTokensReached": "length",
+    "tool_calls": "tool_calls", "function_call": "tool_calls", "tool_use": "tool_calls",
+    "content_filter": "content_filter", "safety": "content_filter", "SAFETY": "content_filter",
+}  # fmt: skip
+
+
+class AnswerReader:
+    """Collects the pieces of one answer."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self.refusal = ""
+        self.model = ""
+        self.answer_id = ""
+        self.finish = ""  # as the vendor writes it; "" until it does
+        self.usage: Usage | None = None
+        self._text_cleaner, self._reasoning_cleaner = TextCleaner(), TextCleaner()
+        self._thinking = ThinkSplitter()
+        self._calls = _ToolCalls()
+
+    @property
+    def has_begun(self) -> bool:
+        return bool(self._texts or self._thoughts or self._calls.calls)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._texts)
+
+    def feed(self, piece: Mapping[str, Any]) -> Delta | None:
+        """Takes one chunk, or one whole answer. Gives the new text, if there is any."""
+        if _text(piece.get("model")):
+            self.model = clean(piece["model"])
+        self.answer_id = self.answer_id or _text(piece.get("id"))
+        choice = _first_choice(piece)
+        self._take_usage(piece, choice)
+        self.finish = _text(choice.get("finish_reason")) or self.finish
+        return self._take_message(self._message(choice))
+
+    def end(self) -> Delta | None:
+        """What was held back because more could have changed its meaning."""
+        text, reasoning = self._thinking.end()
+        return self._add(text + self._text_cleaner.end(), reasoning + self._reasoning_cleaner.end())
+
+    def completion(self, request: ChatRequest, call: Call, *, request_id: str = "") -> Completion:
+        """The answer as far as it came."""
+        text, reasoning, tool_calls = self.text, "".join(self._thoughts), self._calls.as_tuple()
+        arguments = "".join(call.arguments for call in tool_calls)
+        usage = self.usage or estimated_usage(request, text + reasoning + arguments)
+        return Completion(
+            text=text,
+            finish_reason=self._finish_reason(bool(tool_calls)),
+            usage=usage,
+            model=self.model or request.model,
+            reasoning=reasoning,
+            tool_calls=tool_calls,
+            request_id=request_id or self.answer_id,
+            latency_ms=call.latency_ms,
+            first_token_ms=call.first_token_ms,
+            attempts=call.requests,
+        )
+
+    def _message(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The new words: `delta` in a stream, `message` in a whole answer, `text` from old servers."""
+        delta, message = choice.get("delta"), choice.get("message")
+        if isinstance(delta, Mapping) and delta:
+            return delta
+        if isinstance(message, Mapping) and not self.has_begun:  # at the end of a stream it would repeat everything
+            return message
+        return {"content": choice.get("text")}
+
+    def _finish_reason(self, has_tool_calls: bool) -> FinishReason:
+        reason = _FINISH.get(self.finish, "unknown")
+        return "tool_calls" if has_tool_calls and reason in ("stop", "unknown") else reason
+
+    def _take_usage(self, piece: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
+        """The last one counts: servers repeat it on every chunk with growing figures."""
+        groq = piece.get("x_groq")
+        for place in (piece, choice, groq if isinstance(groq, Mapping) else {}):
+            if usage := read_usage(place.get("usage")):
+                self.usage = usage
+                return
+
+    def _take_message(self, message: Mapping[str, Any]) -> Delta | None:
+        text, reasoning = _content(message.get("content"))
+        self.refusal += _text(message.get("refusal"))
+        reasoning += _reasoning(message)
+        calls = message.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            self._calls.feed(call)
+        if message.get("function_call"):
+            self._calls.feed({"index": 0, "function": message["function_call"]})
+        answer, thought = self._thinking.feed(self._text_cleaner.feed(text)) if text else ("", "")
+        if reasoning:
+            thought += self._reasoning_cleaner.feed(reasoning)
+        return self._add(answer, thought)
+
+    def _add(self, text: str, reasoning: str) -> Delta | None:
+        if not text and not reasoning:
+            return None
+        if text:
+            self._texts.append(text)
+        if reasoning:
+            self._thoughts.append(reasoning)
+        return Delta(text=text, reasoning=reasoning)
+
+
+@dataclass
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class _ToolCalls:
+    """Puts tool calls together. `index` may be missing, begin at 1 or always be 0; `id` and `name` may come once or always."""
+
+    def __init__(self) -> None:
+        self.calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+
+    def feed(self, piece: Any) -> None:
+        if not isinstance(piece, Mapping):
+            return
+        function = piece.get("function")
+        function = function if isinstance(function, Mapping) else {}
+        call = self._find(piece.get("index"), _text(piece.get("id")))
+        call.name = call.name or clean(_text(function.get("name")))
+        arguments = function.get("arguments")
+        if isinstance(arguments, str):
+            call.arguments += arguments
+        elif arguments is not None:
+            call.arguments = json.dumps(arguments, ensure_ascii=False)
+
+    def as_tuple(self) -> tuple[ToolCall, ...]:
+        return tuple(
+            ToolCall(call.id or f"call_{number}", call.name, clean(call.arguments)) for number, call in enumerate(self.calls)
+        )
+
+    def _find(self, index: Any, call_id: str) -> _Call:
+        call_id = "" if call_id == "null" else call_id
+        call = next((call for call in self.calls if call_id and call.id == call_id), None)
+        if call is None and isinstance(index, int):
+            call = self._by_index.get(index)
+        elif call is None and not call_id and self.calls:
+            call = self.calls[-1]
+        if call is None or (call_id and call.id not in ("", call_id)):
+            call = _Call()
+            self.calls.append(call)
+        call.id = call.id or call_id
+        if isinstance(index, int):
+            self._by_index[index] = call
+        return call
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """Token counts under either of OpenAI's two sets of names; None where there are none, also when all are zero."""
+    if not isinstance(usage, Mapping):
+        return None
+    inputs = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
+    outputs = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
+    if not inputs and not outputs:
+        return None
+    input_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    output_details = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    return Usage(
+        inputs,
+        outputs,
+        cached_tokens=_count(input_details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),
+        reasoning_tokens=_count(output_details, "reasoning_tokens"),
+    )
+
+
+def estimated_usage(request: ChatRequest, answer: str) -> Usage:
+    """About four characters a token; marked, so that nobody takes it for a count."""
+    asked = sum(_size(message) for message in request.messages)
+    if request.json_schema or request.tools:
+        asked += len(json.dumps([request.json_schema and dict(request.json_schema), *map(dict, request.tools)], default=str))
+    return Usage(-(-asked // CHARACTERS_PER_TOKEN), -(-len(answer) // CHARACTERS_PER_TOKEN), is_estimated=True)
+
+
+def _size(message: Message) -> int:
+    return len(message.content) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
+
+
+def _first_choice(piece: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = piece.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, Mapping) else {}
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """(answer, reasoning) of a content that is a text, or a list of typed pieces."""
+    if not isinstance(content, list):
+        return _text(content), ""
+    text = reasoning = ""
+    for item in content:
+        if isinstance(item, str):
+            text += item
+        elif isinstance(item, Mapping) and item.get("type") == "thinking":
+            thought = item.get("thinking")
+            reasoning += _content(thought)[0]
+        elif isinstance(item, Mapping):
+            text += _text(item.get("text"))
+    return text, reasoning
+
+
+def _reasoning(message: Mapping[str, Any]) -> str:
+    """The first of the fields that hold it; servers that fill several fill them with the same."""
+    for field in ("reasoning_content", "reasoning"):
+        if _text(message.get(field)):
+            return _text(message[field])
+    details = message.get("reasoning_details")
+    if not isinstance(details, list):
+        return ""
+    return "".join(_text(item.get("text")) or _text(item.get("summary")) for item in details if isinstance(item, Mapping))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(counts: Any, field: str) -> int:
+    value = counts.get(field) if isinstance(counts, Mapping) else None
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12 else 0

@@ -1,0 +1,151 @@
+"""Reads the body of an answer, in whatever form the server chose to send it.
+
+Asked for a stream, some servers send one JSON body, and asked for one, some send a stream; so the first byte decides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.providers.adapters.base import DRAIN_TIMEOUT_S, TimedBytes
+from apps.providers.adapters.openai_compatible.answer import AnswerReader
+from apps.providers.adapters.openai_compatible.failures import error_of, find_error, web_page
+from apps.providers.adapters.openai_compatible.sse import LineTooLong, SseEvent, SseParser
+from apps.providers.contract import Delta
+from apps.providers.errors import Interrupted, MalformedAnswer, ProviderError
+
+_BLANK = b"\xef\xbb\xbf \t\r\n"  # a byte order mark counts as blank
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an answer comes from, for the messages of errors."""
+
+    name: str
+    url: str
+    secret: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def error_in(self, body: Any, *, is_error: bool = False) -> ProviderError | None:
+        vendor = find_error(body, is_error=is_error)
+        if vendor is None:
+            return None
+        return error_of(vendor, status=None, headers=self.headers, name=self.name, secret=self.secret)
+
+
+async def read_answer(body: TimedBytes, answer: AnswerReader, source: Source) -> AsyncGenerator[Delta]:
+    """Feeds `answer` and yields the new words. Raises Interrupted when the answer ends without saying that it has ended."""
+    async with aclosing(body.chunks()) as chunks:
+        head = await _head(chunks)
+        first = head.lstrip(_BLANK)[:1]
+        if first == b"<":
+            raise web_page(source.name, source.url)
+        if first in (b"{", b"["):
+            deltas = _whole(head, chunks, answer, source)
+        else:
+            deltas = _events(head, chunks, body, answer, source)
+        async with aclosing(deltas):
+            async for delta in deltas:
+                yield delta
+
+
+async def read_json(body: TimedBytes, source: Source) -> Any:
+    """A body that is one JSON document."""
+    async with aclosing(body.chunks()) as chunks:
+        raw = b"".join([chunk async for chunk in chunks])
+    if raw.lstrip(_BLANK)[:1] == b"<":
+        raise web_page(source.name, source.url)
+    return _parse(raw, source)
+
+
+async def _head(chunks: AsyncIterator[bytes]) -> bytes:
+    """The body up to the read that holds its first byte that is not blank."""
+    head = b""
+    async for chunk in chunks:
+        head += chunk
+        if head.strip(_BLANK):
+            break
+    return head
+
+
+async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: AnswerReader, source: Source) -> AsyncGenerator[Delta]:
+    raw = b"".join([head, *[chunk async for chunk in chunks]])
+    if not raw.rstrip().endswith((b"}", b"]")):
+        raise Interrupted(_("The answer of %s broke off.") % source.name)
+    body = _parse(raw, source)
+    error = source.error_in(body)
+    if error:
+        raise error
+    if not isinstance(body, dict) or not isinstance(body.get("choices"), list) or not body["choices"]:
+        raise MalformedAnswer(_("%s answers, but not with a chat answer. Check its base URL and kind.") % source.name)
+    for delta in (answer.feed(body), answer.end()):
+        if delta:
+            yield delta
+
+
+async def _events(
+    head: bytes, chunks: AsyncIterator[bytes], body: TimedBytes, answer: AnswerReader, source: Source
+) -> AsyncGenerator[Delta]:
+    parser = SseParser()
+    is_done = False
+    try:
+        async with aclosing(_parsed(parser, head, chunks)) as events:
+            async for event in events:
+                if is_done:
+                    continue  # what follows [DONE] is no part of the answer; it is read so that the connection can be kept
+                is_done = event.data.lstrip().startswith("[DONE]")
+                if is_done:
+                    body.saw_end(wait_s=DRAIN_TIMEOUT_S)
+                elif (piece := _piece(event, source)) is not None:
+                    if delta := answer.feed(piece):
+                        yield delta
+                    if answer.finish:
+                        body.saw_end()
+                    elif piece.get("choices"):
+                        body.saw_content()
+    except LineTooLong as error:
+        raise MalformedAnswer(_("%s sends an event without end; it was cut off.") % source.name) from error
+    if last := answer.end():
+        yield last
+    if not is_done and not answer.finish:
+        raise Interrupted(_("The answer of %s broke off.") % source.name)
+
+
+async def _parsed(parser: SseParser, head: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[SseEvent]:
+    for event in parser.feed(head):
+        yield event
+    async for chunk in chunks:
+        for event in parser.feed(chunk):
+            yield event
+    for event in parser.end():
+        yield event
+
+
+def _piece(event: SseEvent, source: Source) -> Mapping[str, Any] | None:
+    """The chunk that an event carries; None when it only keeps the connection alive."""
+    data = event.data.strip()
+    if not data or data.startswith(":"):
+        return None
+    try:
+        piece = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        if event.name == "error":
+            piece = data
+        else:
+            raise MalformedAnswer(_("%s sends a piece of an answer that is not JSON.") % source.name) from error
+    if failure := source.error_in(piece, is_error=event.name == "error"):
+        raise failure
+    return piece if isinstance(piece, dict) else None
+
+
+def _parse(raw: bytes, source: Source) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedAnswer(_("%s answers with something that is not JSON. Check its base URL.") % source.name) from error
