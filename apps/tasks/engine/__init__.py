@@ -1,0 +1,1 @@
+"""The decisions: how a task is planned, done, checked, settled and concluded. Free of Django, brokers and vendors."""

@@ -1,0 +1,125 @@
+"""Who plays which role: the cheapest model that can do the work writes, another family checks, a third judges.
+
+Models of one family count as one AI, whatever provider serves them. A model that a person asked for comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from apps.providers.contract import TIERS
+from apps.tasks.engine.context import Context
+from apps.tasks.engine.errors import NoModel, TooFewModels
+from apps.tasks.engine.types import Candidate, Cast, ModelRef, PlannedSubtask, Rejection, TaskSpec, Tried
+
+GOOD_ENOUGH_SCORE = 70.0
+RUNS_TO_KNOW = 3  # fewer checked runs than this say nothing: a new model gets its chance
+
+
+async def choose_cast(subtask: PlannedSubtask, tried: Tried, ctx: Context) -> Cast:
+    """Authors, checkers and judges for one attempt, each best first. Raises NoModel; TooFewModels when the policy says ask."""
+    usable, rejected = _sift(await ctx.candidates(), ctx.task)
+    cast = cast_from(usable, ctx.task, subtask, tried)
+    if not cast.executors:
+        raise NoModel("no model can do this", rejected={item.model.label: item.reason for item in rejected})
+    _must_be_checkable(cast, ctx.task)
+    return Cast(cast.executors, cast.checkers, cast.judges, rejected)
+
+
+async def late_judges(author: ModelRef, checker: ModelRef, ctx: Context) -> Cast:
+    """Judges among the models that are there now, for a dispute that could not be settled when it arose."""
+    usable, rejected = _sift(await ctx.candidates(), ctx.task)
+    judges = [c.ref for c in sorted(usable, key=_ablest) if c.ref.family not in (author.family, checker.family)]
+    return Cast((author,), (checker,), tuple(judges), rejected)
+
+
+async def choose_planners(ctx: Context) -> list[ModelRef]:
+    """The ablest first: a plan is one call and everything hangs on it."""
+    usable, rejected = _sift(await ctx.candidates(), ctx.task)
+    if not usable:
+        raise NoModel("no model is in use", rejected={item.model.label: item.reason for item in rejected})
+    return [c.ref for c in _asked_first(sorted(usable, key=_ablest), ctx.task.cast.get("planner"))]
+
+
+def cast_from(usable: list[Candidate], task: TaskSpec, subtask: PlannedSubtask, tried: Tried) -> Cast:
+    """The ranking itself, a pure function of what is known."""
+    asked = task.cast
+    authors = _authors(usable, subtask, tried, asked)
+    if not authors:
+        return Cast((), (), ())
+    author_family = authors[0].ref.family
+    others = [c for c in usable if c.ref.family != author_family]
+    checkers = _asked_first(sorted(others, key=lambda c: _checker_rank(c, authors[0])), asked.get("validator"))
+    judges = _asked_first(sorted(others, key=_ablest), asked.get("tie_breaker"))
+    if checkers and judges and "validator" not in asked and _families(others) > 1:
+        # The ablest is kept for disputes, where it is worth its price; the first checker is the next best choice.
+        checkers = [c for c in checkers if c.ref.family != judges[0].ref.family] + [
+            c for c in checkers if c.ref.family == judges[0].ref.family
+        ]
+    return Cast(_refs(authors), _refs(checkers), _refs(judges))
+
+
+def _authors(usable: list[Candidate], subtask: PlannedSubtask, tried: Tried, asked: Mapping[str, str]) -> list[Candidate]:
+    if tried:
+        failed_families = {outcome.author.family for outcome in tried}
+        return sorted((c for c in usable if c.ref.family not in failed_families), key=_ablest)
+    wanted = subtask.asked_executor or asked.get("executor")
+    ranked = sorted(usable, key=lambda c: _author_rank(c, subtask.category))
+    if wanted is None and _families(usable) >= 3 and "tie_breaker" not in asked:
+        judge = sorted(usable, key=_ablest)[0]
+        ranked = [c for c in ranked if c.ref.family != judge.ref.family] + [c for c in ranked if c.ref.family == judge.ref.family]
+    return _asked_first(ranked, wanted)
+
+
+def _sift(candidates: list[Candidate], task: TaskSpec) -> tuple[list[Candidate], tuple[Rejection, ...]]:
+    usable: list[Candidate] = []
+    rejected: list[Rejection] = []
+    for candidate in candidates:
+        reason = candidate.unavailable or ("price_unknown" if task.budget_usd is not None and candidate.price is None else "")
+        if reason:
+            rejected.append(Rejection(candidate.ref, reason))
+        else:
+            usable.append(candidate)
+    return usable, tuple(rejected)
+
+
+def _must_be_checkable(cast: Cast, task: TaskSpec) -> None:
+    if task.policy.cross_validate and not cast.checkers and task.policy.on_too_few_models == "ask":
+        raise TooFewModels("nobody to check", role="validator", author=cast.executors[0].label)
+
+
+def _author_rank(candidate: Candidate, category: str) -> tuple:
+    """Good enough or not yet known before proved weak; then the cheapest; then the ablest."""
+    quality = candidate.quality.get(category)
+    proved_weak = quality is not None and quality.runs >= RUNS_TO_KNOW and (quality.score or 0) < GOOD_ENOUGH_SCORE
+    return (proved_weak, *_price_rank(candidate), *_ablest(candidate))
+
+
+def _checker_rank(candidate: Candidate, author: Candidate) -> tuple:
+    """A checker should not be weaker than the author; among those, the cheapest, then the ablest."""
+    weaker = TIERS.index(candidate.ref.tier) < TIERS.index(author.ref.tier)
+    return (weaker, *_price_rank(candidate), *_ablest(candidate))
+
+
+def _price_rank(candidate: Candidate) -> tuple[bool, Decimal]:
+    return (candidate.price is None, candidate.price or Decimal(0))
+
+
+def _ablest(candidate: Candidate) -> tuple:
+    """Highest tier first, then what was measured (in use before shipping), then the name, so that ties never waver."""
+    scores = [q.score for q in candidate.quality.values() if q.score is not None and q.runs >= RUNS_TO_KNOW]
+    measured = sum(scores) / len(scores) if scores else candidate.skill
+    return (-TIERS.index(candidate.ref.tier), -(measured if measured is not None else 50.0), candidate.ref.id)
+
+
+def _asked_first(ranked: list[Candidate], asked_id: str | None) -> list[Candidate]:
+    return sorted(ranked, key=lambda c: c.ref.id != asked_id) if asked_id else ranked
+
+
+def _families(candidates: list[Candidate]) -> int:
+    return len({c.ref.family for c in candidates})
+
+
+def _refs(candidates: list[Candidate]) -> tuple[ModelRef, ...]:
+    return tuple(c.ref for c in candidates)

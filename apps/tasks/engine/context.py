@@ -1,0 +1,292 @@
+"""The plumbing of a run, so that flow.py holds only the story: stored results, stopping, money, live text.
+
+A stage that has run gives its stored result; an answer that was stored is not asked for again, not even an error.
+Keys are built from where in the flow a thing happens, so that the same place finds the same record after any restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from apps.common.errors import OrquestradorError
+from apps.providers.contract import ChatRequest, Completion, Delta
+from apps.tasks.engine.errors import AwaitingApproval, OverBudget, PauseRequested, Stop, SubtasksFailed
+from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
+from apps.tasks.engine.runaway import RunawayGuard
+from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Plan, PlannedSubtask, Prompt, TaskSpec
+
+LIVE_TEXT_EVERY_S = 0.1
+KEEP_PARTIAL_EVERY_S = 1.0
+
+Work = Callable[[PlannedSubtask, Inputs, "Context"], Awaitable[Outcome]]
+
+
+@dataclass
+class Run:
+    """What all parts of one run share: the ports, whether to stop, and the money."""
+
+    task: TaskSpec
+    journal: Journal
+    ais: AIs
+    audience: Audience
+    clock: Clock
+    pause_requested: bool = False
+    spent_usd: Decimal = Decimal(0)
+    reserved_usd: Decimal = Decimal(0)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+
+    @contextmanager
+    def reserve(self, estimate: Decimal | None) -> typing.Iterator[None]:
+        """Set the price of a call aside while it runs, so that parallel steps cannot overspend together."""
+        budget = self.task.budget_usd
+        if budget is not None:
+            if estimate is None:
+                raise OverBudget("unknown price", left=str(budget - self.spent_usd))
+            if self.spent_usd + self.reserved_usd + estimate > budget:
+                raise OverBudget("next call too dear", left=str(budget - self.spent_usd), needed=str(estimate))
+        amount = estimate or Decimal(0)
+        self.reserved_usd += amount
+        try:
+            yield
+        finally:
+            self.reserved_usd -= amount
+
+
+class Context:
+    """A place in the flow. Stages and calls below it are stored under its key."""
+
+    def __init__(self, run: Run, key: str = "", *, subtask: PlannedSubtask | None = None, stage: str = "") -> None:
+        self.run = run
+        self.key = key
+        self.subtask = subtask
+        self.stage_name = stage
+        self._calls = 0
+
+    @property
+    def task(self) -> TaskSpec:
+        return self.run.task
+
+    # ── the story's verbs ─────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stage(self, name: str, work: Callable[..., Any], *args: Any) -> Any:
+        """The result of `work(*args, context)`: the stored one if this stage has run, else a fresh one, stored.
+
+        `work` may be a plain function or a coroutine function; its return annotation says how to read it back.
+        """
+        key = f"{self.key}/{name}" if self.key else name
+        stored = await self.run.journal.stage_result(key, typing.get_type_hints(work)["return"])
+        if stored is not None:
+            return stored
+        self._must_go_on()
+        await self.run.journal.stage_begin(key, name, self.subtask)
+        try:
+            result = work(*args, Context(self.run, key, subtask=self.subtask, stage=name))
+            if inspect.isawaitable(result):
+                result = await result
+        except Stop:
+            raise
+        except OrquestradorError as error:
+            await self.run.journal.stage_fail(key, error)
+            raise
+        await self.run.journal.stage_finish(key, name, self.subtask, result)
+        return result
+
+    async def approved(self, plan: Plan) -> Plan:
+        """The plan as it will be carried out: the one a person approved and perhaps changed, where the task asks for it."""
+        approved = await self.run.journal.approved_plan()
+        if approved is None:
+            raise AwaitingApproval("the plan waits for a person")
+        return approved
+
+    async def when_ready(self, subtasks: Iterable[PlannedSubtask], work: Work) -> Inputs:
+        """Run `work` for each subtask as soon as what it depends on is done; no barrier between them."""
+        return await _Crew(self, tuple(subtasks), work).run()
+
+    def attempt(self, number: int) -> Context:
+        return Context(self.run, f"{self.key}.a{number}", subtask=self.subtask)
+
+    async def ask(self, model: ModelRef, prompt: Prompt) -> Answer:
+        """One answer of one model, stored as it returns.
+
+        Raises the model's ProviderError (also a stored one), RunawayAnswer, and OverBudget before anything is spent.
+        """
+        self._calls += 1
+        key = f"{self.key}#{self._calls}"
+        stored = await self.run.journal.call_result(key)
+        if isinstance(stored, OrquestradorError):
+            raise stored
+        if stored is not None:
+            return stored
+        self._must_go_on()
+        request = _request(model, prompt)
+        with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
+            await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request)
+            return Answer(model, await self._listen(key, model, request))
+
+    async def candidates(self) -> list[Candidate]:
+        return await self.run.ais.candidates()
+
+    async def note(self, event: str, **data: Any) -> None:
+        """Say in the task's log what was decided and why."""
+        await self.run.journal.note(event, self.subtask, **data)
+
+    def coin(self, what: str) -> bool:
+        """A fair coin that falls the same way after a restart."""
+        digest = hashlib.sha256(f"{self.task.id}/{self.key}/{what}".encode()).digest()
+        return bool(digest[0] & 1)
+
+    # ── below the story ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _must_go_on(self) -> None:
+        if self.run.pause_requested:
+            raise PauseRequested("a person pressed pause")
+
+    async def _listen(self, key: str, model: ModelRef, request: ChatRequest) -> Completion:
+        ear = _Ear(self, key, model)
+        try:
+            completion = await ear.listen(request)
+        except asyncio.CancelledError:
+            await asyncio.shield(self.run.journal.call_cancel(key, ear.text))
+            raise
+        except OrquestradorError as error:
+            self.run.spent_usd += await self.run.journal.call_fail(key, error) or Decimal(0)
+            raise
+        self.run.spent_usd += await self.run.journal.call_finish(key, model, completion) or Decimal(0)
+        return completion
+
+
+class _Ear:
+    """Listens to one streamed answer: shows it live, keeps what has come, and cuts it when it runs in circles."""
+
+    def __init__(self, ctx: Context, key: str, model: ModelRef) -> None:
+        self.ctx, self.key, self.model = ctx, key, model
+        self.text = ""
+        self._shown, self._seq, self._restarted = 0, 0, False
+        self._guard = RunawayGuard()
+        now = ctx.run.clock.monotonic()
+        self._last_shown, self._last_kept = now, now
+
+    async def listen(self, request: ChatRequest) -> Completion:
+        stream = self.ctx.run.ais.ask(self.model, request)
+        try:
+            async for item in stream:
+                if isinstance(item, Completion):
+                    self._show()
+                    return item
+                await self._hear(item)
+        finally:
+            await stream.aclose()  # type: ignore[attr-defined]  # closes the upstream call, also when we leave early
+        raise RuntimeError("a provider's stream ended without a completion")
+
+    async def _hear(self, delta: Delta) -> None:
+        if delta.restarted:
+            self.text, self._shown, self._restarted, self._guard = "", 0, True, RunawayGuard()
+        self.text += delta.text
+        self._guard.feed(delta.text)
+        now = self.ctx.run.clock.monotonic()
+        if now - self._last_shown >= LIVE_TEXT_EVERY_S:
+            self._last_shown = now
+            self._show()
+        if now - self._last_kept >= KEEP_PARTIAL_EVERY_S:
+            self._last_kept = now
+            await self.ctx.run.journal.call_partial(self.key, self.text)
+
+    def _show(self) -> None:
+        fresh = self.text[self._shown :]
+        if not fresh and not self._restarted:
+            return
+        self._seq += 1
+        self.ctx.run.audience.text(
+            call=self.key,
+            subtask=self.ctx.subtask,
+            stage=self.ctx.stage_name,
+            model=self.model,
+            seq=self._seq,
+            delta=fresh,
+            restarted=self._restarted,
+        )
+        self._shown, self._restarted = len(self.text), False
+
+
+class _Crew:
+    """Runs subtasks as their dependencies allow. One that fails stops only those that need it."""
+
+    def __init__(self, ctx: Context, subtasks: tuple[PlannedSubtask, ...], work: Work) -> None:
+        self.ctx, self.work = ctx, work
+        self.waiting = {subtask.order: subtask for subtask in subtasks}
+        self.running: dict[asyncio.Task[Outcome], PlannedSubtask] = {}
+        self.done: Inputs = {}
+        self.failed: dict[int, OrquestradorError] = {}
+        self.stop: Stop | None = None
+
+    async def run(self) -> Inputs:
+        try:
+            while True:
+                await self._skip_hopeless()
+                if self.stop is None:
+                    self._start_ready()
+                if not self.running:
+                    break
+                await self._collect()
+        finally:
+            await self._cancel_rest()
+        if self.stop is not None:
+            raise self.stop
+        if self.failed:
+            raise SubtasksFailed("subtasks failed", failed={order: error.message for order, error in self.failed.items()})
+        return self.done
+
+    def _start_ready(self) -> None:
+        for subtask in [s for s in self.waiting.values() if all(need in self.done for need in s.depends_on)]:
+            del self.waiting[subtask.order]
+            inputs = {need: self.done[need] for need in subtask.depends_on}
+            self.running[asyncio.create_task(self._one(subtask, inputs))] = subtask
+
+    async def _one(self, subtask: PlannedSubtask, inputs: Inputs) -> Outcome:
+        async with self.ctx.run.slots:
+            return await self.work(subtask, inputs, Context(self.ctx.run, f"s{subtask.order}.r{subtask.round}", subtask=subtask))
+
+    async def _collect(self) -> None:
+        finished, _ = await asyncio.wait(self.running, return_when=asyncio.FIRST_COMPLETED)
+        for task in finished:
+            subtask = self.running.pop(task)
+            try:
+                self.done[subtask.order] = task.result()
+            except Stop as stop:
+                self.stop = self.stop or stop
+            except OrquestradorError as error:
+                self.failed[subtask.order] = error
+                await self.ctx.run.journal.subtask_fail(subtask, error)
+
+    async def _skip_hopeless(self) -> None:
+        hopeless = set(self.failed)
+        for subtask in sorted(self.waiting.values(), key=lambda s: s.order):
+            if hopeless.intersection(subtask.depends_on):
+                hopeless.add(subtask.order)
+                del self.waiting[subtask.order]
+                await self.ctx.run.journal.subtask_skip(subtask)
+
+    async def _cancel_rest(self) -> None:
+        for task in self.running:
+            task.cancel()
+        if self.running:
+            await asyncio.gather(*self.running, return_exceptions=True)
+
+
+def _request(model: ModelRef, prompt: Prompt) -> ChatRequest:
+    return ChatRequest(
+        model=model.model,
+        messages=prompt.messages,
+        max_output_tokens=prompt.max_output_tokens,
+        temperature=prompt.temperature,
+        json_schema=prompt.json_schema,
+        schema_name=prompt.schema_name,
+    )

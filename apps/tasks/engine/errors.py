@@ -1,0 +1,83 @@
+"""How a run of a task can end early. Codes are stable; the words people read are in apps/tasks/messages.py.
+
+OrquestradorError
+├── Stop                      the run ends here, nothing is lost, it can go on later
+│   ├── PauseRequested        a person pressed pause
+│   ├── AwaitingApproval      the plan waits for a person
+│   ├── TooFewModels          the policy wants a check, and no different model can give it
+│   ├── NoCheckerAnswered     different models exist, none gave a usable verdict
+│   ├── OverBudget            the next call could cost more than is left
+│   └── LeaseLost             another worker has taken the task over
+└── Failure                   this step cannot be finished
+    ├── NoModel               nothing that could do the work is in use
+    ├── NoModelAnswered       every model that could do it failed; `extra["tried"]` names each with its error
+    ├── BadPlan               the plan cannot be carried out; said back to the planner
+    ├── BadVerdict            a verdict or ruling that cannot be used; said back to its author
+    ├── RunawayAnswer         the same text again and again; cut while it streamed
+    ├── EmptyWork             an answer without a word
+    └── SubtasksFailed        `extra["failed"]`: {order: error}
+"""
+
+from __future__ import annotations
+
+from apps.common.errors import OrquestradorError
+
+
+class Stop(OrquestradorError):
+    code = "stopped"
+
+
+class PauseRequested(Stop):
+    code = "paused"
+
+
+class AwaitingApproval(Stop):
+    code = "awaiting_approval"
+
+
+class TooFewModels(Stop):
+    code = "too_few_models"
+
+
+class NoCheckerAnswered(Stop):
+    code = "no_checker_answered"
+
+
+class OverBudget(Stop):
+    code = "over_budget"
+
+
+class LeaseLost(Stop):
+    code = "lease_lost"
+
+
+class Failure(OrquestradorError):
+    code = "failed"
+
+
+class NoModel(Failure):
+    code = "no_model"
+
+
+class NoModelAnswered(Failure):
+    code = "no_model_answered"
+
+
+class BadPlan(Failure):
+    code = "bad_plan"
+
+
+class BadVerdict(Failure):
+    code = "bad_verdict"
+
+
+class RunawayAnswer(Failure):
+    code = "runaway_answer"
+
+
+class EmptyWork(Failure):
+    code = "empty_work"
+
+
+class SubtasksFailed(Failure):
+    code = "subtasks_failed"

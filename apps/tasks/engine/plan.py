@@ -1,0 +1,84 @@
+"""The plan: asked for as structured data, checked, asked for again with what was wrong, and in the end one step."""
+
+from __future__ import annotations
+
+from apps.common.errors import OrquestradorError
+from apps.providers.errors import ProviderError
+from apps.tasks.engine import profiles
+from apps.tasks.engine.cast import choose_planners
+from apps.tasks.engine.context import Context
+from apps.tasks.engine.errors import BadPlan, Failure
+from apps.tasks.engine.types import ModelRef, Plan, PlannedSubtask, TaskSpec
+
+MAX_SUBTASKS = 30
+MAX_TITLE_CHARS = 200
+MAX_TEXT_CHARS = 20_000
+TRIES_PER_PLANNER = 2
+PLANNERS = 2
+
+
+async def make_plan(task: TaskSpec, ctx: Context) -> Plan:
+    """A plan that can be carried out. Raises NoModel when nothing is in use; otherwise there always is one."""
+    problem: OrquestradorError | None = None
+    for planner in (await choose_planners(ctx))[:PLANNERS]:
+        try:
+            return await _plan_of(planner, task, ctx)
+        except (ProviderError, Failure) as error:
+            problem = error
+            await ctx.note("planner_failed", model=planner.label, code=error.code, message=error.message)
+    return one_step_plan(task, note=problem.message if problem else "")
+
+
+def one_step_plan(task: TaskSpec, *, note: str) -> Plan:
+    step = PlannedSubtask(order=1, title=task.title[:MAX_TITLE_CHARS], description=task.description, category=task.category)
+    return Plan((step,), is_fallback=True, note=note)
+
+
+async def _plan_of(planner: ModelRef, task: TaskSpec, ctx: Context) -> Plan:
+    profile = profiles.of(planner)
+    prompt = profile.plan_prompt(task)
+    for attempt in range(1, TRIES_PER_PLANNER + 1):
+        answer = await ctx.ask(planner, prompt)
+        try:
+            subtasks = profile.read_plan(task, answer.completion.data)
+            must_be_feasible(subtasks)
+            return Plan(subtasks, planned_by=planner)
+        except BadPlan as error:
+            await ctx.note("plan_refused", model=planner.label, message=error.message)
+            if attempt == TRIES_PER_PLANNER:
+                raise
+            prompt = profile.again(prompt, answer.completion.text, error.message)
+    raise AssertionError("unreachable")
+
+
+def must_be_feasible(subtasks: tuple[PlannedSubtask, ...]) -> None:
+    """Raises BadPlan that says, in words a model and a person understand, what is wrong with the plan."""
+    orders = [subtask.order for subtask in subtasks]
+    if not subtasks:
+        raise BadPlan("The plan has no subtasks.")
+    if len(subtasks) > MAX_SUBTASKS:
+        raise BadPlan(f"The plan has {len(subtasks)} subtasks; at most {MAX_SUBTASKS} are allowed.")
+    if len(set(orders)) != len(orders):
+        raise BadPlan("Two subtasks have the same number.")
+    for subtask in subtasks:
+        _must_be_sound(subtask, set(orders))
+    if cycle := find_cycle(subtasks):
+        raise BadPlan(f"The subtasks {', '.join(map(str, cycle))} wait for one another in a circle.")
+
+
+def _must_be_sound(subtask: PlannedSubtask, orders: set[int]) -> None:
+    if not subtask.description.strip():
+        raise BadPlan(f"Subtask {subtask.order} has no description.")
+    if len(subtask.description) > MAX_TEXT_CHARS or len(subtask.title) > MAX_TITLE_CHARS:
+        raise BadPlan(f"Subtask {subtask.order} is too long.")
+    if unknown := sorted(set(subtask.depends_on) - orders):
+        raise BadPlan(f"Subtask {subtask.order} depends on {', '.join(map(str, unknown))}, which the plan does not have.")
+
+
+def find_cycle(subtasks: tuple[PlannedSubtask, ...]) -> list[int]:
+    """The orders of subtasks that can never start, ascending; empty when the plan is acyclic."""
+    waiting = {subtask.order: set(subtask.depends_on) for subtask in subtasks}
+    while free := [order for order, needs in waiting.items() if not needs & waiting.keys()]:
+        for order in free:
+            del waiting[order]
+    return sorted(waiting)

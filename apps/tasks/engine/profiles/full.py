@@ -1,0 +1,136 @@
+"""Prompts for ordinary models. The texts are in engine/prompts/full; the shapes of the answers are here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from apps.providers.contract import Message
+from apps.tasks.engine.errors import BadPlan, BadVerdict
+from apps.tasks.engine.types import CriterionScore, Defect, Inputs, ModelRef, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
+
+TEXTS = Path(__file__).parent.parent / "prompts" / "full"
+
+
+def _object(**properties: dict) -> dict:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+_TEXT = {"type": "string"}
+_PERCENT = {"type": "number", "minimum": 0, "maximum": 100}
+_SUBTASK = _object(
+    number={"type": "integer"},
+    title=_TEXT,
+    description=_TEXT,
+    category=_TEXT,
+    depends_on={"type": "array", "items": {"type": "integer"}},
+    acceptance_criteria={"type": "array", "items": _TEXT},
+)
+PLAN_SCHEMA = _object(subtasks={"type": "array", "items": _SUBTASK})
+VERDICT_SCHEMA = _object(
+    own_answer={"type": ["string", "null"]},
+    criteria={"type": "array", "items": _object(criterion=_TEXT, score=_PERCENT, comment=_TEXT)},
+    defects={"type": "array", "items": _object(quote=_TEXT, problem=_TEXT, severity={"enum": ["minor", "major", "critical"]})},
+    summary=_TEXT,
+    score=_PERCENT,
+)
+RULING_SCHEMA = _object(reason=_TEXT, winner={"enum": ["A", "B", "neither"]})
+
+
+class FullProfile:
+    def plan_prompt(self, task: TaskSpec) -> Prompt:
+        return _prompt("plan", PLAN_SCHEMA, title=task.title, description=task.description, category=task.category)
+
+    def read_plan(self, task: TaskSpec, data: Any) -> tuple[PlannedSubtask, ...]:
+        try:
+            return tuple(
+                PlannedSubtask(
+                    order=int(item["number"]),
+                    title=str(item["title"]).strip()[:200] or f"Step {item['number']}",
+                    description=str(item["description"]),
+                    category=str(item.get("category") or task.category).strip().lower()[:60],
+                    depends_on=tuple(sorted({int(need) for need in item["depends_on"]})),
+                    acceptance_criteria=tuple(str(criterion) for criterion in item["acceptance_criteria"]),
+                )
+                for item in data["subtasks"]
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
+
+    def work_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, tried: Tried) -> Prompt:
+        return _prompt("work", None, **_about(task, subtask, inputs), earlier=_earlier(tried))
+
+    def continued(self, prompt: Prompt, so_far: str) -> Prompt:
+        go_on = Message("user", _text("continue").strip())
+        return replace(prompt, messages=(*prompt.messages, Message("assistant", so_far), go_on))
+
+    def check_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, draft: str) -> Prompt:
+        return _prompt("check", VERDICT_SCHEMA, **_about(task, subtask, inputs), draft=draft)
+
+    def read_verdict(self, by: ModelRef, data: Any) -> Verdict:
+        try:
+            score = float(data["score"])
+            criteria = tuple(_criterion(item) for item in data["criteria"])
+            defects = tuple(_defect(item) for item in data["defects"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise BadVerdict(f"The verdict does not have the agreed shape: {error}.") from error
+        if not all(0 <= value <= 100 for value in (score, *(c.score for c in criteria))):
+            raise BadVerdict("Scores go from 0 to 100.")
+        own = data.get("own_answer")
+        return Verdict(score, by, criteria, defects, str(own).strip() if own else None, str(data.get("summary", "")))
+
+    def settle_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, side_a: str, side_b: str) -> Prompt:
+        return _prompt("settle", RULING_SCHEMA, **_about(task, subtask, inputs), side_a=side_a, side_b=side_b)
+
+    def read_ruling(self, data: Any) -> tuple[str, str]:
+        winner = data.get("winner") if isinstance(data, dict) else None
+        if winner not in ("A", "B", "neither"):
+            raise BadVerdict("The winner must be A, B or neither.")
+        return winner, str(data.get("reason", ""))
+
+    def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
+        retry = Template(_text("again")).substitute(problem=problem)
+        return replace(prompt, messages=(*prompt.messages, Message("assistant", answer), Message("user", retry.strip())))
+
+
+def _criterion(item: dict) -> CriterionScore:
+    return CriterionScore(str(item["criterion"]), float(item["score"]), str(item.get("comment", "")))
+
+
+def _defect(item: dict) -> Defect:
+    return Defect(str(item["problem"]), str(item.get("quote", "")), item.get("severity", "major"))
+
+
+@cache
+def _text(name: str) -> str:
+    return (TEXTS / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def _prompt(name: str, schema: dict | None, **values: str) -> Prompt:
+    """The text file's two parts, system and user, parted by a line of three dashes."""
+    system, _, user = _text(name).partition("\n---\n")
+    messages = (Message("system", system.strip()), Message("user", Template(user).substitute(values).strip()))
+    return Prompt(messages, schema, schema_name=name)
+
+
+def _about(task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs) -> dict[str, str]:
+    criteria = "\n".join(f"- {criterion}" for criterion in subtask.acceptance_criteria)
+    given = "\n\n".join(f"[Result of step {order}]\n{outcome.text}" for order, outcome in sorted(inputs.items()))
+    return {
+        "task": task.description,
+        "title": subtask.title,
+        "step": subtask.description,
+        "criteria": criteria or "- It does what the step says, completely and correctly.",
+        "inputs": given or "(none)",
+    }
+
+
+def _earlier(tried: Tried) -> str:
+    if not tried:
+        return ""
+    last = tried[-1]
+    objections = "\n".join(f"- {defect.problem}" for defect in last.defects) or "- It could not be trusted."
+    return Template(_text("earlier")).substitute(text=last.text, objections=objections)

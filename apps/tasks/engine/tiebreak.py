@@ -1,0 +1,87 @@
+"""A third AI decides where author and checker are further apart than the threshold, without knowing who said what."""
+
+from __future__ import annotations
+
+from apps.providers.errors import ProviderError
+from apps.tasks.engine import profiles
+from apps.tasks.engine.cast import late_judges
+from apps.tasks.engine.context import Context
+from apps.tasks.engine.errors import BadVerdict, Failure, TooFewModels
+from apps.tasks.engine.types import (
+    Cast,
+    Check,
+    Draft,
+    Failed,
+    Inputs,
+    ModelRef,
+    PlannedSubtask,
+    Ruling,
+    Settlement,
+    Side,
+    Verdict,
+)
+
+JUDGES_TO_TRY = 3
+TRIES_PER_JUDGE = 2
+
+
+async def settle(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: Check, cast: Cast, ctx: Context) -> Settlement:
+    """A ruling where there is a dispute, else why there is none. Raises TooFewModels when the policy says ask."""
+    if check.verdict is None or check.divergence is None:
+        return Settlement(reason_not="not_checked")
+    if check.divergence.total <= ctx.task.policy.divergence_threshold:
+        return Settlement(reason_not="in_agreement")
+    judges = await _judges(draft.by, check.verdict.by, cast, ctx)
+    failed: list[Failed] = []
+    for judge in judges[:JUDGES_TO_TRY]:
+        try:
+            return Settlement(await _ruling_of(judge, subtask, inputs, draft, check.verdict, ctx), failed=tuple(failed))
+        except (ProviderError, Failure) as error:
+            failed.append(Failed(judge, error.code, error.message))
+            await ctx.note("judge_failed", model=judge.label, code=error.code, message=error.message)
+    if ctx.task.policy.on_too_few_models == "ask":
+        raise TooFewModels("nobody to settle the dispute", role="tie_breaker", tried={f.model.label: f.message for f in failed})
+    return Settlement(reason_not="no_judge_answered" if failed else "too_few_models", failed=tuple(failed))
+
+
+async def _judges(author: ModelRef, checker: ModelRef, cast: Cast, ctx: Context) -> list[ModelRef]:
+    taken = (author.family, checker.family)
+    known = [model for model in (*cast.judges, *cast.checkers, *cast.executors) if model.family not in taken]
+    if not known:
+        known = list((await late_judges(author, checker, ctx)).judges)
+    return list(dict.fromkeys(known))
+
+
+async def _ruling_of(
+    judge: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, verdict: Verdict, ctx: Context
+) -> Ruling:
+    profile = profiles.of(judge)
+    author_is_a = ctx.coin("sides")
+    sides = (draft.text, checkers_side(verdict))
+    first, second = sides if author_is_a else reversed(sides)
+    prompt = profile.settle_prompt(ctx.task, subtask, inputs, first, second)
+    for attempt in range(1, TRIES_PER_JUDGE + 1):
+        answer = await ctx.ask(judge, prompt)
+        try:
+            letter, reason = profile.read_ruling(answer.completion.data)
+            return Ruling(_winner(letter, author_is_a=author_is_a), reason, judge, "A" if author_is_a else "B")
+        except BadVerdict as error:
+            await ctx.note("ruling_refused", model=judge.label, message=error.message)
+            if attempt == TRIES_PER_JUDGE:
+                raise
+            prompt = profile.again(prompt, answer.completion.text, error.message)
+    raise AssertionError("unreachable")
+
+
+def checkers_side(verdict: Verdict) -> str:
+    """What the checker holds against the draft: its own answer, or else its objections."""
+    if verdict.own_answer:
+        return verdict.own_answer
+    objections = [defect.problem + (f" (“{defect.quote}”)" if defect.quote else "") for defect in verdict.defects]
+    return "\n".join([verdict.summary, *objections]).strip() or "This answer does not meet the criteria."
+
+
+def _winner(letter: str, *, author_is_a: bool) -> Side:
+    if letter == "neither":
+        return "neither"
+    return "author" if (letter == "A") == author_is_a else "checker"

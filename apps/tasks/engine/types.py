@@ -1,0 +1,275 @@
+"""The values that flow through a task. All frozen; all can be written to JSON and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+
+from apps.providers.contract import Completion, Message
+
+Profile = Literal["full", "compact"]
+Side = Literal["author", "checker", "neither"]
+Severity = Literal["minor", "major", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model by its public id, with what a step needs to remember of it."""
+
+    id: str
+    provider: str
+    model: str
+    label: str
+    family: str
+    tier: str = "fast"
+    profile: Profile = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How a model did in a category so far. `score` is the mean verdict, 0-100; None: never checked."""
+
+    runs: int
+    score: float | None
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that could be chosen. Prices are US dollars per million tokens; None is unknown, never free."""
+
+    ref: ModelRef
+    price_input: Decimal | None
+    price_output: Decimal | None
+    context_window: int | None = None
+    is_practice: bool = False
+    size_bytes: int | None = None
+    skill: float | None = None  # measured before shipping, 0-100
+    quality: Mapping[str, Quality] = field(default_factory=dict)
+    unavailable: str = ""  # why it cannot be used now; empty when it can
+
+    @property
+    def price(self) -> Decimal | None:
+        """One figure to compare by: a typical step reads three times what it writes."""
+        if self.price_input is None or self.price_output is None:
+            return None
+        return self.price_input * 3 + self.price_output
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    cross_validate: bool = True
+    divergence_threshold: float = 20.0
+    confidence_threshold: float = 70.0
+    max_escalations: int = 3
+    on_too_few_models: Literal["ask", "continue"] = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """What a run needs to know of a task. `cast` maps a role to the id of the model that was asked for."""
+
+    id: str
+    title: str
+    description: str
+    category: str
+    policy: Policy
+    cast: Mapping[str, str] = field(default_factory=dict)
+    approve_plan: bool = False
+    budget_usd: Decimal | None = None
+    subtasks_at_once: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSubtask:
+    order: int
+    title: str
+    description: str
+    category: str = "general"
+    depends_on: tuple[int, ...] = ()
+    acceptance_criteria: tuple[str, ...] = ()
+    asked_executor: str | None = None  # a person chose this model for a retry
+    round: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Subtasks in order. `is_fallback`: no usable plan came, so the task is done in one step; `note` says why."""
+
+    subtasks: tuple[PlannedSubtask, ...]
+    planned_by: ModelRef | None = None
+    is_fallback: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    model: ModelRef
+    reason: str  # a code
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who may do what, best first. Families never overlap between roles once a role is taken."""
+
+    executors: tuple[ModelRef, ...]
+    checkers: tuple[ModelRef, ...]
+    judges: tuple[ModelRef, ...]
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What to send to one model for one purpose."""
+
+    messages: tuple[Message, ...]
+    json_schema: Mapping[str, Any] | None = None
+    schema_name: str = "answer"
+    max_output_tokens: int = 4096
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored or fresh answer together with who gave it."""
+
+    by: ModelRef
+    completion: Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A model that was tried and did not deliver."""
+
+    model: ModelRef
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The author's whole work. `pieces`: answers it took (more than one when length cut it)."""
+
+    text: str
+    by: ModelRef
+    pieces: int = 1
+    is_complete: bool = True
+    failed_before: tuple[Failed, ...] = ()
+    latency_ms: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something suspicious that was found without asking any AI. `score` 0-100."""
+
+    kind: str
+    score: float
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    items: tuple[Finding, ...] = ()
+
+    @property
+    def worst(self) -> float:
+        return max((item.score for item in self.items), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionScore:
+    criterion: str
+    score: float
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    problem: str
+    quote: str = ""
+    severity: Severity = "major"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checker says. `own_answer`: the checker's answer where the question has a definite one."""
+
+    score: float
+    by: ModelRef
+    criteria: tuple[CriterionScore, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    own_answer: str | None = None
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """How far author and checker are apart, 0-100, and the parts it was made of."""
+
+    total: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The checking stage: a verdict and its divergence, or the reason why there is none."""
+
+    verdict: Verdict | None = None
+    divergence: Divergence | None = None
+    reason_not: str = ""  # switched_off, too_few_models, no_checker_answered
+    failed: tuple[Failed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    winner: Side
+    reason: str
+    by: ModelRef
+    author_was: Literal["A", "B"]  # which letter the judge knew the author's side by
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The settling stage: a ruling where there was a dispute, or the reason why there is none."""
+
+    ruling: Ruling | None = None
+    reason_not: str = ""  # in_agreement, not_checked, too_few_models, no_judge_answered
+    failed: tuple[Failed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt at a subtask came to. `escalate_because` is empty when it stands."""
+
+    text: str
+    author: ModelRef
+    checker: ModelRef | None
+    judge: ModelRef | None
+    confidence: float
+    divergence: float | None
+    cross_validated: bool
+    winner: Side | None = None
+    reason: str = ""
+    suspect: bool = False
+    escalations: int = 0
+    escalate_because: str = ""
+    defects: tuple[Defect, ...] = ()
+    validation_score: float | None = None
+    latency_ms: int = 0
+    tokens: int = 0
+
+
+Inputs = dict[int, Outcome]  # what a subtask can build on, by the order of the subtask that made it
+Tried = tuple[Outcome, ...]  # earlier attempts at the same subtask, oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The final answer. Every part of it went through the checking that its confidence speaks of."""
+
+    text: str
+    confidence: float
+    is_cross_validated: bool
