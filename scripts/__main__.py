@@ -29,7 +29,8 @@ def main(arguments: list[str]) -> int:
     name, rest = (arguments[0], arguments[1:]) if arguments else ("help", [])
     if name not in COMMANDS:
         return help_text(asked_for=name in ("help", "-h", "--help"), name=name)
-    PRODUCT.ensure(RUNTIME)
+    if name != "doctor" or not PRODUCT.python.exists():  # the doctor looks at what is there
+        PRODUCT.ensure(RUNTIME)
     if Path(sys.prefix) != PRODUCT.path:
         os.execv(PRODUCT.python, [str(PRODUCT.python), str(ROOT / "scripts"), *arguments])
     if name in ("manage", "user"):
@@ -55,3 +56,5 @@ if __name__ == "__main__":
         sys.exit(f"orq: {stop}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # its reader, such as head, has seen enough
+        os._exit(141)

@@ -17,6 +17,10 @@ from scripts.words import Stop, say, t
 ROOT = Path(__file__).resolve().parent.parent
 BOOTSTRAP = ROOT / "scripts" / "requirements-bootstrap.txt"
 RUNTIME = ROOT / "requirements.txt"
+TESTS = ROOT / "requirements-test.txt"
+MYSQL = ROOT / "requirements-mysql.txt"
+TRAINING = ROOT / "requirements-training.txt"
+TORCH = ROOT / "requirements-training-torch.txt"  # pinned without hashes: each platform has builds of its own
 NEEDED_MB = 700  # measured 2026-11: 480 MB of packages with their compiled files, and what is held while unpacking
 OLDEST_PYTHON = (3, 11)
 
@@ -71,7 +75,7 @@ class Environment:
         unfinished = self._stamps / "unfinished"
         again = unfinished.exists()  # an install was cut off: half a package may lie there and look whole
         unfinished.touch()
-        pinned = ["--require-hashes", "-r", str(requirements)]
+        pinned = [*(["--require-hashes"] if "--hash=" in requirements.read_text() else []), "-r", str(requirements)]
         if not self._install_by_uv([*pinned, *(["--reinstall"] if again else [])]):
             force = ["--force-reinstall"] if again else []
             self._run([str(self.python), "-m", "pip", "install", "--quiet", "--retries", "2", *force, *pinned])

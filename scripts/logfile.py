@@ -12,8 +12,7 @@ from scripts.words import say
 MAX_BYTES = 5 * 2**20
 KEPT = 5
 
-_WARNING = re.compile(r"^.{0,60}?\b(WARNING|ERROR|CRITICAL)\b|^Traceback ")
-_STAMPED = re.compile(r"^\d{4}-\d\d-\d\d|^(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b|^\[\d{4}-")
+_WARNING = re.compile(r"^.{0,60}?\b(WARNING|ERROR|CRITICAL)\b|^[\w.]+(Error|Exception)\b")
 
 
 class LogFile:
@@ -49,9 +48,9 @@ class LogFile:
 
 
 def is_warning(line: str) -> bool:
+    """A line with a level, or the line that ends a traceback; the traceback itself stays in the log."""
     return bool(_WARNING.search(line))
 
 
-def is_continuation(line: str) -> bool:
-    """A line that belongs to the one before: it begins with no date and no level."""
-    return not _STAMPED.search(line)
+def is_part_of_traceback(line: str) -> bool:
+    return line.startswith((" ", "Traceback ", "During handling", "The above exception")) or not line

@@ -18,11 +18,11 @@ KEPT_COPIES = 3
 
 def apply_pending() -> None:
     """Raises Stop, naming the migration, its cause, and what became of the data."""
-    pending = pending_migrations()
-    if not pending:
-        return
     database = _sqlite_file()
     existed = database is not None and database.exists() and database.stat().st_size > 0
+    pending = pending_migrations()  # after that, the file exists: to look is to make it
+    if not pending:
+        return
     copy = _copy(database) if database is not None and existed else None
     say("Preparing the database …" if not existed else "Updating the database ({count} changes) …", count=len(pending))
     said = io.StringIO()

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from scripts import home
-from scripts.logfile import LogFile, is_continuation, is_warning
+from scripts.logfile import LogFile, is_part_of_traceback, is_warning
 from scripts.words import Stop, say, t
 
 GRACE_S = 10.0
@@ -34,8 +34,7 @@ class Part:
     process: subprocess.Popen[bytes] | None = None
     log: LogFile | None = None
     unread: bytes = b""
-    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=12))
-    shows_next: bool = False  # the lines of a traceback follow their first line to the terminal
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=3))
     started_at: float = 0.0
     deaths: int = 0
     start_at: float | None = 0.0  # when it is due; None while it runs
@@ -94,6 +93,7 @@ class Supervisor:
         os.set_blocking(part.process.stdout.fileno(), False)
         self.selector.register(part.process.stdout, selectors.EVENT_READ, part)
         part.started_at, part.start_at = time.monotonic(), None
+        part.last_lines.clear()
         home.write_pid(part.name, part.process.pid)
 
     def _announce_when_ready(self) -> None:
@@ -151,9 +151,9 @@ class Supervisor:
     def _pass_on(self, part: Part, line: str) -> None:
         assert part.log is not None
         part.log.write(line)
-        part.last_lines.append(line)
-        part.shows_next = is_warning(line) or (part.shows_next and is_continuation(line))
-        if part.shows_next:
+        if not is_part_of_traceback(line):
+            part.last_lines.append(line)
+        if is_warning(line):
             with contextlib.suppress(OSError):  # the terminal may have gone
                 print(f"[{part.name}] {line}", file=sys.stderr, flush=True)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from collections.abc import Iterator
 
 import pytest
+
+from tests.servers import services
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences", "django_db_serialized_rollback"}
 
@@ -32,7 +36,7 @@ def _is_this_machine(address: object) -> bool:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_socket_beyond_this_machine() -> object:
+def no_socket_beyond_this_machine() -> Iterator[None]:
     """A test that tries to reach another machine fails and says so."""
     patch = pytest.MonkeyPatch()
     for name in ("connect", "connect_ex"):
@@ -46,3 +50,30 @@ def no_socket_beyond_this_machine() -> object:
         patch.setattr(socket.socket, name, guarded)
     yield
     patch.undo()
+
+
+# ---- servers, shared by all tests of a run (private ones: tests/servers/services.py) ----
+
+
+def _server_url(name: str) -> str:
+    try:
+        return services.shared(name)
+    except services.NotInstalled as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> str:
+    return _server_url("mariadb")
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> str:
+    return _server_url("redis")
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> str:
+    return _server_url("rabbitmq")
