@@ -1,0 +1,46 @@
+"""Markdown of AIs as HTML that cannot do harm.
+
+Whatever an AI wrote may have been dictated by a page it read. So: no raw HTML, no images (they would call other hosts), links
+only to http, https and mail, and everything goes through a sanitiser with a short list of what may stay.
+"""
+
+from __future__ import annotations
+
+import nh3
+from django.utils.safestring import SafeString, mark_safe
+from markdown_it import MarkdownIt
+
+_PARSER = MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False}).enable(["table", "strikethrough"]).disable("image")
+_TAGS = {
+    "a", "b", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "li", "ol", "p", "pre", "s",
+    "strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
+_DEEPEST = 400_000  # characters; more than a page can show
+
+
+def markdown_html(text: str) -> SafeString:
+    """The text as sanitised HTML; headings start at the third level, below those of the page."""
+    html = _PARSER.render(text[:_DEEPEST])
+    clean = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
+        attribute_filter=_keep,
+    )
+    return mark_safe(_lower_headings(clean))  # noqa: S308 - nh3 has just cleaned it
+
+
+def _keep(tag: str, name: str, value: str) -> str | None:
+    if tag == "code" and name == "class":
+        return value if value.startswith("language-") and value.replace("-", "").isalnum() else None
+    return value
+
+
+def _lower_headings(html: str) -> str:
+    for level in range(6, 0, -1):
+        lower = min(level + 2, 6)
+        html = html.replace(f"<h{level}>", f"<h{lower}>").replace(f"</h{level}>", f"</h{lower}>")
+    return html

@@ -1,0 +1,257 @@
+"""Template tags of every page: numbers as people read them, icons, badges, and the parts of the three voices.
+
+Money, times and counts follow the reader's language. What is unknown is said to be unknown, never shown as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.common.pictures import icon_svg
+from apps.common.richtext import markdown_html
+from apps.common.status import look_of
+
+register = template.Library()
+UNKNOWN = "–"
+ROLES = {
+    "planner": ("planner", "planner"),
+    "executor": ("author", "author"),
+    "validator": ("checker", "checker"),
+    "tie_breaker": ("judge", "judge"),
+}
+
+
+# ── Numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+@register.filter
+def cost(value: Decimal | float | str | None) -> str:
+    """US$ 0.0132. A sum above zero is never rounded to zero, and None is an unknown price, not a free one."""
+    if value is None or value == "":
+        return _("cost unknown")
+    amount = Decimal(str(value))
+    if amount == 0:
+        return f"US$ {number_format(Decimal(0), 2)}"
+    if abs(amount) >= 1:
+        return f"US$ {number_format(amount, 2, force_grouping=True)}"
+    places = max(4, 1 - amount.adjusted())  # two digits that say something, however small the sum
+    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return f"US$ {number_format(rounded, places)}"
+
+
+@register.filter
+def price(value: Decimal | None) -> str:
+    """A price of a million tokens, or that it is unknown."""
+    return _("unknown") if value is None else cost(value)
+
+
+@register.filter
+def percent(value: Decimal | float | None) -> str:
+    """94 %, with a non-breaking space; one decimal where the whole number would say 0 or 100 and mean something else."""
+    if value is None or value == "":
+        return UNKNOWN
+    number = Decimal(str(value))
+    is_almost = number != number.to_integral() and (number < 1 or number > 99)
+    return f"{number_format(number, 1 if is_almost else 0)}\u00a0%"
+
+
+@register.filter
+def duration(ms: float | None) -> str:
+    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min."""
+    if ms is None or ms == "":
+        return UNKNOWN
+    if ms < 1000:
+        return f"{round(ms)}\u00a0ms"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{number_format(seconds, 1)}\u00a0s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}\u00a0min {rest:02d}\u00a0s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{number_format(hours, 0, force_grouping=True)}\u00a0h {minutes:02d}\u00a0min"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """The same for a number of seconds."""
+    return duration(None if value is None or value == "" else value * 1000)
+
+
+@register.filter
+def tokens(count: int | None) -> str:
+    """950 tokens, 12.4 k tokens, 1.2 M tokens."""
+    if count is None or count == "":
+        return UNKNOWN
+    if count < 10_000:
+        return ngettext("%(count)s token", "%(count)s tokens", count) % {"count": number_format(count, force_grouping=True)}
+    return _("%(count)s tokens") % {"count": short_count(count)}
+
+
+@register.filter
+def short_count(count: int | None) -> str:
+    """128 000 as 128 k; what is below ten thousand stays whole."""
+    if count is None or count == "":
+        return UNKNOWN
+    if count < 10_000:
+        return str(number_format(count, force_grouping=True))
+    value, letter = (count / 1000, "k") if count < 1_000_000 else (count / 1_000_000, "M")
+    return f"{number_format(value, 0 if value >= 100 or value == int(value) else 1)}\u00a0{letter}"
+
+
+@register.filter
+def filesize(count: int | None) -> str:
+    """Bytes in the units that model files are sold by: 3.2 MB, 4.7 GB."""
+    if count is None or count == "":
+        return UNKNOWN
+    value, unit = float(count), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, bigger
+    return f"{number_format(value, 0 if unit == 'B' or value >= 100 else 1)}\u00a0{unit}"
+
+
+# ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@register.filter
+def ago(when: datetime | str | None) -> str | SafeString:
+    """“3 minutes ago” in a <time> whose title is the exact moment; the page keeps it fresh."""
+    if not when:
+        return _("never")
+    moment = datetime.fromisoformat(when) if isinstance(when, str) else when
+    local = timezone.localtime(moment)
+    exact = date_format(local, "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{} {}" data-ago>{}</time>', moment.isoformat(), exact, local.tzname(), _distance(moment))
+
+
+def _distance(moment: datetime) -> str:
+    past_s = (timezone.now() - moment).total_seconds()
+    size_s = abs(past_s)
+    if size_s < 45:
+        return _("just now") if past_s >= 0 else _("in a moment")
+    if size_s < 45 * 60:
+        return _in_words(round(size_s / 60) or 1, past_s, ("%d minute ago", "%d minutes ago"), ("in %d minute", "in %d minutes"))
+    if size_s < 22 * 3600:
+        return _in_words(round(size_s / 3600) or 1, past_s, ("%d hour ago", "%d hours ago"), ("in %d hour", "in %d hours"))
+    if size_s < 26 * 86400:
+        return _in_words(round(size_s / 86400) or 1, past_s, ("%d day ago", "%d days ago"), ("in %d day", "in %d days"))
+    return str(date_format(timezone.localtime(moment), "DATE_FORMAT"))
+
+
+def _in_words(count: int, past_s: float, before: tuple[str, str], after: tuple[str, str]) -> str:
+    one, many = before if past_s >= 0 else after
+    return ngettext(one, many, count) % count
+
+
+def _words_of_distance() -> None:
+    """The plural forms that `_distance` chooses from, where the collector of translations finds them."""
+    ngettext("%d minute ago", "%d minutes ago", 1)
+    ngettext("in %d minute", "in %d minutes", 1)
+    ngettext("%d hour ago", "%d hours ago", 1)
+    ngettext("in %d hour", "in %d hours", 1)
+    ngettext("%d day ago", "%d days ago", 1)
+    ngettext("in %d day", "in %d days", 1)
+
+
+# ── Words and pictures ────────────────────────────────────────────────────────────────────────────────────────────
+@register.simple_tag
+def icon(name: str, size: int = 16, label: str = "") -> SafeString:
+    """An icon of the product by the name of what it means. Silent for screen readers unless it has a label."""
+    return icon_svg(name, size=size, label=label)
+
+
+@register.simple_tag
+def status_badge(status: str, label: str = "", plain: bool = False) -> SafeString:
+    """Status as word, icon and colour. `label` overrides the word where a row knows a better one."""
+    look = look_of(str(status))
+    classes = f"badge badge-{look.tone}" + (" badge-live" if look.is_live else "") + (" badge-plain" if plain else "")
+    return format_html(
+        '<span class="{}" data-status="{}">{}<span>{}</span></span>', classes, status, icon_svg(look.icon, size=16), label or look.word
+    )
+
+
+@register.filter
+def model_label(model: Any) -> str:
+    """The name of a model for people, from a row or a reference {id, provider, model, label?}."""
+    if not model:
+        return _("no model")
+    if isinstance(model, Mapping):
+        return str(model.get("label") or model.get("model") or "")
+    return str(model)
+
+
+@register.filter
+def model_provider(model: Any) -> str:
+    if not model:
+        return ""
+    return str(model.get("provider", "") if isinstance(model, Mapping) else model.provider)
+
+
+@register.filter
+def role_word(role: str) -> str:
+    """The one word of each voice, by role of the engine."""
+    words = {"planner": _("Planner"), "executor": _("Author"), "validator": _("Checker"), "tie_breaker": _("Judge")}
+    return words.get(role, role)
+
+
+@register.filter
+def markdown(text: str | None) -> SafeString:
+    """Text of an AI as safe HTML: what it wrote is never trusted."""
+    return markdown_html(text or "")
+
+
+@register.simple_tag
+def attr(name: str, value: Any) -> SafeString | str:
+    """` name="value"`, or nothing when the value is empty."""
+    return format_html(' {}="{}"', name, value) if value not in (None, "", False) else ""
+
+
+# ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@register.inclusion_tag("components/seat.html")
+def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "") -> dict[str, Any]:
+    """One of the three voices and who sits there; without a model an empty seat with its words."""
+    voice, picture = ROLES[role]
+    return {"role": role, "voice": voice, "icon": picture, "model": model, "is_live": live, "empty": empty or _("not cross-checked")}
+
+
+@register.inclusion_tag("components/meter.html")
+def divergence_meter(value: Decimal | float | None, threshold: Decimal | float = 20) -> dict[str, Any]:
+    """How far author and checker differ, 0-100, with a tick where agreement ends."""
+    number = None if value is None else float(value)
+    return {"value": value, "threshold": threshold, "width": number or 0, "is_disputed": number is not None and number > float(threshold)}
+
+
+@register.inclusion_tag("components/ring.html")
+def confidence_ring(value: Decimal | float | None, *, size: str = "", low: Decimal | float = 70) -> dict[str, Any]:
+    """Confidence as a number in a thin ring. `size`: "", "small" or "big"; under `low` the ring warns."""
+    is_low = value is not None and float(value) < float(low)
+    return {"value": value, "dash": 0 if value is None else f"{float(value):.1f}", "size": size, "is_low": is_low}
+
+
+@register.inclusion_tag("components/evidence.html")
+def evidence(subtask: Any, *, threshold: Decimal | float = 20, duration_ms: int | None = None) -> dict[str, Any]:
+    """Who wrote it, who checked it, who decided, how sure, at what cost. Takes a row or a subtask as the API gives it."""
+    return {"subtask": subtask, "threshold": threshold, "duration_ms": duration_ms}
+
+
+@register.inclusion_tag("components/evidence_line.html")
+def evidence_line(subtask: Any) -> dict[str, Any]:
+    """The same in one line, for lists."""
+    return {"subtask": subtask}
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, *, optional: bool = False) -> dict[str, Any]:
+    """A form field with label, help and errors, tied together for screen readers."""
+    is_check = isinstance(bound.field.widget, CheckboxInput)
+    return {"field": bound, "is_check": is_check, "is_optional": optional and not bound.field.required}

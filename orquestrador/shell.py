@@ -1,0 +1,129 @@
+"""What surrounds every page: navigation, spend of the month, unread notifications, theme and language of the person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from django.core.cache import cache
+from django.db.models import Count, Q, Sum
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import Membership, Notification
+from apps.common.errors import OrquestradorError
+from apps.providers.models import CreditUsage
+
+RAIL_COOKIE = "orq_rail"
+THEMES = ("system", "light", "dark")
+SPEND_KEPT_S = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation."""
+
+    label: str
+    icon: str
+    url: str
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The team's spend since the first of the month; calls whose price is unknown are counted, not guessed."""
+
+    usd: Decimal
+    unpriced_calls: int
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. Nothing is asked of the database until a template shows it."""
+    return {"shell": Shell(request)}
+
+
+class Shell:
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def person(self) -> Any:
+        """The signed-in person, or None."""
+        user = getattr(self._request, "user", None)
+        return user if user is not None and user.is_authenticated else None
+
+    @cached_property
+    def actor(self) -> Any:
+        """Who acts, in which team; None for strangers and where the team asked for is not theirs."""
+        if self.person is None:
+            return None
+        try:
+            actor = self._request.actor  # type: ignore[attr-defined]
+            return actor if actor.team else None
+        except OrquestradorError:
+            return None
+
+    @property
+    def theme(self) -> str:
+        return self.person.theme if self.person and self.person.theme in THEMES else "system"
+
+    @property
+    def rail(self) -> str:
+        """"open", "closed", or "" where the person never chose: then the width of the window decides."""
+        chosen = self._request.COOKIES.get(RAIL_COOKIE, "")
+        return chosen if chosen in ("open", "closed") else ""
+
+    @cached_property
+    def navigation(self) -> list[Place]:
+        places = [
+            self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
+            self._place(_("Tasks"), "tasks", reverse("tasks:list")),
+            self._place(_("Providers"), "providers", reverse("providers:list")),
+            self._place(_("Settings"), "settings", reverse("accounts:profile"), under="/settings/"),
+        ]
+        if self.person and self.person.is_staff:
+            places.append(self._place(_("Admin"), "admin", reverse("admin:index")))
+        return places
+
+    @property
+    def dock(self) -> list[Place]:
+        """The same on a phone, where five fit."""
+        return self.navigation[:5]
+
+    def _place(self, label: str, icon: str, url: str, *, under: str = "", exact: bool = False) -> Place:
+        path = self._request.path
+        return Place(label, icon, url, path == url if exact else path.startswith(under or url))
+
+    @cached_property
+    def spend(self) -> Spend | None:
+        return spend_of_month(self.actor.team.pk) if self.actor else None
+
+    @cached_property
+    def unread(self) -> int:
+        return Notification.objects.filter(user=self.person, read_at=None).count() if self.person else 0
+
+    @cached_property
+    def teams(self) -> list[Membership]:
+        """The person's teams, for the switch."""
+        return list(Membership.objects.filter(user=self.person).select_related("team").order_by("team__name")) if self.person else []
+
+
+def spend_of_month(team_id: int) -> Spend:
+    """One sum, kept for some seconds because every page shows it."""
+    return cache.get_or_set(f"spend:{team_id}", lambda: _sum_of_month(team_id), SPEND_KEPT_S)  # type: ignore[no-any-return]
+
+
+def _sum_of_month(team_id: int) -> Spend:
+    found = CreditUsage.objects.filter(team_id=team_id, created_at__gte=month_start()).aggregate(
+        usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error_code=""))
+    )
+    return Spend(found["usd"] or Decimal(0), found["unpriced"])
+
+
+def month_start() -> datetime:
+    return timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,170 @@
+// What every page can do: fold the rail, show toasts, open dialogs and menus, copy, confirm, keep times fresh, show health.
+// Behaviour is bound by data attributes on the document, so that parts swapped in later work as well.
+
+const text = document.body.dataset;
+
+// ── Toasts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+export function toast(message, { tone = "info", title = "", url = "", keep = false } = {}) {
+  const box = document.createElement("div");
+  box.className = `toast toast-${tone}`;
+  if (tone === "bad") box.setAttribute("role", "alert");
+  const icon = document.getElementById(`icon-${tone}`);
+  box.append(icon ? icon.content.cloneNode(true) : document.createElement("span"));
+  const words = document.createElement("div");
+  if (title) {
+    const head = document.createElement(url ? "a" : "div");
+    head.className = "strong";
+    head.textContent = title;
+    if (url && url.startsWith("/")) head.href = url;
+    words.append(head);
+  }
+  words.append(message);
+  const close = document.createElement("button");
+  close.type = "button";
+  close.setAttribute("aria-label", text.textClose);
+  const cross = document.getElementById("icon-close");
+  close.append(cross ? cross.content.cloneNode(true) : "×");
+  close.addEventListener("click", () => box.remove());
+  box.append(words, close);
+  document.getElementById("toasts").append(box);
+  if (!keep && tone !== "bad") setTimeout(() => box.remove(), 6000);
+  return box;
+}
+document.addEventListener("orq:toast", (event) => toast(event.detail.message ?? event.detail.value, event.detail));
+
+// ── htmx: what went wrong is said, never swallowed ──────────────────────────────────────────────────────────────────
+document.addEventListener("htmx:responseError", (event) => {
+  const answer = new DOMParser().parseFromString(event.detail.xhr.responseText || "", "text/html");
+  const words = answer.querySelector("[data-problem]")?.textContent.trim();
+  toast(words || text.textProblem, { tone: "bad" });
+});
+document.addEventListener("htmx:sendError", () => toast(text.textOffline, { tone: "bad" }));
+
+// ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-rail-toggle], [data-dialog-open], [data-dialog-close], [data-copy], [data-menu-close]");
+  if (!target) return;
+  if ("railToggle" in target.dataset) toggleRail(target);
+  else if (target.dataset.dialogOpen) document.getElementById(target.dataset.dialogOpen)?.showModal();
+  else if ("dialogClose" in target.dataset) target.closest("dialog")?.close();
+  else if (target.dataset.copy) copy(target);
+});
+
+function toggleRail(button) {
+  const closed = document.querySelector(".rail").offsetWidth > 100;
+  document.documentElement.dataset.rail = closed ? "closed" : "open";
+  document.cookie = `orq_rail=${closed ? "closed" : "open"};path=/;max-age=31536000;samesite=lax`;
+  button.setAttribute("aria-expanded", String(!closed));
+}
+
+async function copy(button) {
+  const source = document.querySelector(button.dataset.copy);
+  if (!source) return;
+  await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+  toast(text.textCopied, { tone: "ok" });
+}
+
+// A click on the veil closes the dialog.
+document.addEventListener("mousedown", (event) => {
+  if (event.target.matches?.("dialog.dialog[open]")) {
+    const box = event.target.getBoundingClientRect();
+    const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+    if (!inside) event.target.close();
+  }
+});
+
+// A deed that cannot be undone waits until its name is typed: <input data-typed-confirm="the name"> enables the form's submit button.
+document.addEventListener("input", (event) => {
+  const wanted = event.target.dataset?.typedConfirm;
+  if (wanted === undefined) return;
+  event.target.form.querySelector("[type=submit]").disabled = event.target.value.trim() !== wanted;
+});
+
+// A form marked data-autosubmit goes as soon as something in it is chosen.
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (form && "autosubmit" in form.dataset) form.requestSubmit();
+});
+
+// ── Tabs inside a page: role=tab with aria-controls; arrows move, the address remembers ─────────────────────────────
+document.addEventListener("click", (event) => {
+  const tab = event.target.closest("[role=tab]");
+  if (tab) selectTab(tab, true);
+});
+document.addEventListener("keydown", (event) => {
+  const tab = event.target.closest?.("[role=tab]");
+  if (!tab || !["ArrowRight", "ArrowLeft", "Home", "End"].includes(event.key)) return;
+  const tabs = [...tab.closest("[role=tablist]").querySelectorAll("[role=tab]")];
+  const at = tabs.indexOf(tab);
+  const next = { ArrowRight: (at + 1) % tabs.length, ArrowLeft: (at - 1 + tabs.length) % tabs.length, Home: 0, End: tabs.length - 1 }[event.key];
+  selectTab(tabs[next], true);
+  tabs[next].focus();
+  event.preventDefault();
+});
+
+export function selectTab(tab, remember = false) {
+  for (const other of tab.closest("[role=tablist]").querySelectorAll("[role=tab]")) {
+    const chosen = other === tab;
+    other.setAttribute("aria-selected", String(chosen));
+    other.tabIndex = chosen ? 0 : -1;
+    const panel = document.getElementById(other.getAttribute("aria-controls"));
+    if (panel) panel.hidden = !chosen;
+  }
+  if (remember) history.replaceState(history.state, "", `#${tab.getAttribute("aria-controls")}`);
+}
+const remembered = location.hash.length > 1 && document.querySelector(`[role=tab][aria-controls="${CSS.escape(location.hash.slice(1))}"]`);
+if (remembered) selectTab(remembered);
+
+// ── Bell ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+const bell = document.getElementById("bell-menu");
+bell?.addEventListener("toggle", (event) => {
+  if (event.newState === "open") window.htmx?.trigger(bell, "orq:open");
+});
+document.addEventListener("orq:notification", (event) => {
+  const note = event.detail;
+  const count = document.getElementById("bell-count");
+  if (count) {
+    count.textContent = String(Number(count.textContent || 0) + 1);
+    count.hidden = false;
+  }
+  toast(note.body || "", { title: note.title, url: note.url });
+});
+document.addEventListener("orq:unread", (event) => {
+  const count = document.getElementById("bell-count");
+  if (!count) return;
+  count.textContent = String(event.detail.value);
+  count.hidden = !event.detail.value;
+});
+
+// ── Times stay fresh ────────────────────────────────────────────────────────────────────────────────────────────────
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
+function freshen() {
+  for (const time of document.querySelectorAll("time[data-ago]")) {
+    const past = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const size = Math.abs(past);
+    if (size < 45 || size >= 26 * 86400) continue;
+    const [unit, length] = size < 2700 ? ["minute", 60] : size < 79200 ? ["hour", 3600] : ["day", 86400];
+    time.textContent = relative.format(-Math.sign(past) * Math.max(1, Math.round(size / length)), unit);
+  }
+}
+setInterval(freshen, 30_000);
+
+// ── Health ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+const health = document.getElementById("health");
+async function askHealth() {
+  if (document.hidden) return;
+  let state = "gone";
+  try {
+    const answer = await fetch(health.dataset.url, { headers: { Accept: "application/json" } });
+    state = answer.ok ? "up" : "down";
+  } catch { /* the server does not answer: that is the state shown */ }
+  const words = health.dataset[{ up: "textUp", down: "textDown", gone: "textGone" }[state]];
+  health.querySelector(".dot").className = `dot dot-${{ up: "ok", down: "warn", gone: "bad" }[state]}`;
+  health.title = words;
+  health.setAttribute("aria-label", words);
+}
+if (health) {
+  askHealth();
+  setInterval(askHealth, 15_000);
+  document.addEventListener("visibilitychange", askHealth);
+}
