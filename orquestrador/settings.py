@@ -98,6 +98,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
+    "apps.common.problems.ProblemPagesMiddleware",
 ]
 ROOT_URLCONF = "orquestrador.urls"
 ASGI_APPLICATION = "orquestrador.asgi.application"
@@ -218,6 +219,7 @@ SIMPLE_JWT = {
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "UPDATE_LAST_LOGIN": True,
+    "CHECK_REVOKE_TOKEN": True,  # a new password ends the tokens that were issued before it
     "USER_ID_FIELD": "public_id",
     "USER_ID_CLAIM": "sub",
 }

@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.encryption import EncryptedText
 from apps.common.models import Row
 
 
@@ -142,3 +143,41 @@ class Notification(Row):
 
     def __str__(self) -> str:
         return self.title
+
+
+class SignIn(Row):
+    """A browser in which a person is signed in, so that they can see it and end it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins")
+    session_key = models.CharField(max_length=40, unique=True, editable=False)  # worth a password: never shown
+    address = models.CharField(_("address"), max_length=45, blank=True)
+    browser = models.CharField(_("browser"), max_length=300, blank=True)
+
+    class Meta:
+        db_table = "user_sessions"
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.address}"
+
+
+class IdempotentRequest(models.Model):
+    """A request that asked to be done once, and its answer. `answer` empty: it is being done."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=120)
+    path = models.CharField(max_length=300)
+    body_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    answer = EncryptedText(blank=True, default="")  # JSON; it may hold what is told once
+    started_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "idempotent_requests"
+        verbose_name = _("idempotent request")
+        verbose_name_plural = _("idempotent requests")
+        constraints = [models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.path} · {self.key}"

@@ -1,0 +1,105 @@
+"""Everything that is read about people, teams and invitations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib.sessions.models import Session
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from apps.accounts.actor import Actor
+from apps.accounts.models import Invitation, Membership, Notification, SignIn, Team, User
+from apps.accounts.services import actor_for, token_hash
+from apps.common.errors import NotFound
+
+
+def teams_visible(actor: Actor) -> QuerySet[Team]:
+    """The teams that the person is in, each with `role`, theirs."""
+    return Team.objects.filter(memberships__user=actor.user).annotate(role=F("memberships__role")).order_by("name", "pk")
+
+
+def access_team(actor: Actor, public_id: uuid.UUID) -> Team:
+    """One of the person's teams, with their `role`; NotFound for any other."""
+    return _one(teams_visible(actor), public_id)
+
+
+def actor_in(actor: Actor, public_id: uuid.UUID) -> Actor:
+    """The same person, acting in another of their teams; NotFound."""
+    return actor_for(actor.user, team=str(public_id))
+
+
+def members_list(actor: Actor) -> QuerySet[Membership]:
+    """Who is in the actor's team, with their people."""
+    return Membership.objects.filter(team=actor.team).select_related("user", "team").order_by("created_at", "pk")
+
+
+def access_member(actor: Actor, public_id: uuid.UUID) -> Membership:
+    return _one(members_list(actor), public_id)
+
+
+def invitations_visible(actor: Actor) -> QuerySet[Invitation]:
+    """Invitations to the actor's team that were not accepted yet; only admins see any."""
+    found = Invitation.objects.filter(team=actor.team, accepted_at=None).select_related("team", "invited_by")
+    return (found if actor.can_manage else found.none()).order_by("-created_at", "-pk")
+
+
+def access_invitation(actor: Actor, public_id: uuid.UUID) -> Invitation:
+    return _one(invitations_visible(actor), public_id)
+
+
+def link_open(token: str) -> Invitation | None:
+    """The invitation or one-time link of this token while it can be used."""
+    found = Invitation.objects.select_related("team", "invited_by").filter(token_hash=token_hash(token)).first()
+    return found if found and found.is_open else None
+
+
+def notifications_visible(actor: Actor) -> QuerySet[Notification]:
+    """The person's own, newest first."""
+    return Notification.objects.filter(user=actor.user).order_by("-created_at", "-pk")
+
+
+def access_notification(actor: Actor, public_id: uuid.UUID) -> Notification:
+    return _one(notifications_visible(actor), public_id)
+
+
+def notifications_unread(actor: Actor) -> int:
+    return Notification.objects.filter(user=actor.user, read_at=None).count()
+
+
+def sign_ins_visible(actor: Actor) -> QuerySet[SignIn]:
+    """The browsers in which the person is signed in."""
+    alive = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    return SignIn.objects.filter(user=actor.user, session_key__in=alive).order_by("-created_at", "-pk")
+
+
+def access_sign_in(actor: Actor, public_id: uuid.UUID) -> SignIn:
+    return _one(sign_ins_visible(actor), public_id)
+
+
+def has_owner() -> bool:
+    """Somebody can look after this installation."""
+    return User.objects.filter(is_superuser=True, is_active=True).exists()
+
+
+def me(actor: Actor) -> dict[str, Any]:
+    """The person, the team they work in, and all their teams, as `GET /api/me/` tells them."""
+    user = actor.user
+    return {
+        "id": user.public_id,
+        "email": user.email,
+        "name": user.name,
+        "language": user.language,
+        "theme": user.theme,
+        "is_owner": user.is_superuser,
+        "team": {"id": actor.team.public_id, "name": actor.team.name, "role": actor.role},
+        "teams": [{"id": team.public_id, "name": team.name, "role": team.role} for team in teams_visible(actor)],  # type: ignore[attr-defined]
+    }
+
+
+def _one(rows: QuerySet, public_id: uuid.UUID) -> Any:
+    row = rows.filter(public_id=public_id).first()
+    if row is None:
+        raise NotFound()
+    return row
