@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ProvidersConfig(AppConfig):
     name = "apps.providers"
+    verbose_name = _("Providers and models")
+
+    def ready(self) -> None:
+        from apps.accounts.contract import TeamCreated
+        from apps.common import events
+        from apps.providers.services.practice import welcome_team
+
+        events.subscribe(TeamCreated, welcome_team)

@@ -152,8 +152,10 @@ class AIModel(Row):
 
     @property
     def is_resting(self) -> bool:
-        """It failed, and is not tried again yet."""
-        return self.failed_until is not None and self.failed_until > timezone.now()
+        """It failed, and is not tried again yet; without a time, not before a sync finds it mended."""
+        if self.failed_until is None:
+            return self.state == self.State.FAILED
+        return self.failed_until > timezone.now()
 
 
 class CreditUsage(Row):

@@ -1,0 +1,48 @@
+"""Everything that changes providers, their models, and what is known of their use and quality."""
+
+from apps.providers.services.models import (
+    model_create,
+    model_delete,
+    model_failed,
+    model_load,
+    model_recovered,
+    model_unload,
+    model_update,
+)
+from apps.providers.services.practice import builtin_ensure, builtin_ensure_for_all, practice_switch
+from apps.providers.services.providers import (
+    connection_try,
+    discover,
+    provider_check,
+    provider_create,
+    provider_delete,
+    provider_toggle,
+    provider_update,
+)
+from apps.providers.services.sync import SyncResult, models_sync
+from apps.providers.services.usage import cost_of, quality_record, usage_record
+
+__all__ = [
+    "SyncResult",
+    "builtin_ensure",
+    "builtin_ensure_for_all",
+    "connection_try",
+    "cost_of",
+    "discover",
+    "model_create",
+    "model_delete",
+    "model_failed",
+    "model_load",
+    "model_recovered",
+    "model_unload",
+    "model_update",
+    "models_sync",
+    "practice_switch",
+    "provider_check",
+    "provider_create",
+    "provider_delete",
+    "provider_toggle",
+    "provider_update",
+    "quality_record",
+    "usage_record",
+]

@@ -1,0 +1,226 @@
+"""Adding, changing and checking providers."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.common.db import in_db, release_connections
+from apps.common.errors import BadInput, Conflict, NotFound
+from apps.providers.adapters import make_adapter
+from apps.providers.addresses import KINDS_WITH_ADDRESS, is_listed_private, is_private, is_same_place
+from apps.providers.contract import CheckResult, Connection
+from apps.providers.discovery import Found, find_servers
+from apps.providers.errors import ProviderError
+from apps.providers.models import LOCAL_KINDS, Provider
+from apps.providers.services import checks
+from apps.providers.services.checks import FieldErrors
+
+LONGEST_KEY = 4_000
+_CHANGEABLE = ("name", "display_name", "base_url", "api_key", "status", "priority", "is_local", "quirks")
+
+
+def provider_create(
+    actor: Actor,
+    *,
+    name: str = "",
+    display_name: str = "",
+    kind: str,
+    base_url: str = "",
+    api_key: str = "",
+    is_local: bool | None = None,
+    priority: int = 100,
+    quirks: dict[str, Any] | None = None,
+) -> Provider:
+    """A new provider of the actor's team, switched on and not yet asked for its models.
+
+    Without `name` one is made from `display_name`, and the other way round. `is_local` None: by kind and address.
+    A private address is allowed when an admin saves it, or when ORQ_PRIVATE_HOSTS lists it. Raises BadInput by field.
+    """
+    actor.must_work()
+    errors = FieldErrors()
+    provider = Provider(team=actor.team, owner=actor.user)
+    provider.display_name = checks.text(display_name or name, "display_name", errors, most=120, required=True)
+    provider.name = checks.name(name, errors) if name else _free_name(actor, provider.display_name or kind)
+    provider.kind = checks.kind(kind, errors)
+    if provider.is_builtin:
+        errors.add("kind", _("The built-in engine is in your list already; there is one for each team."), code="unique")
+    provider.base_url = checks.base_url(base_url, errors, required=kind not in KINDS_WITH_ADDRESS)
+    provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
+    provider.priority = _priority(priority, errors)
+    provider.quirks = checks.quirks(quirks or {}, errors)
+    provider.is_local = (kind in LOCAL_KINDS or is_private(provider.base_url)) if is_local is None else bool(is_local)
+    _allow_address(actor, provider, errors)
+    errors.raise_if_any()
+    _save_named(provider)
+    return provider
+
+
+def provider_update(actor: Actor, provider: Provider, **changes: Any) -> Provider:
+    """Change any of name, display_name, base_url, api_key, status, priority, is_local, quirks.
+
+    A key is kept unless `api_key` is given ("" removes it). It never follows the provider to another host: with a new
+    scheme, host or port `api_key` must be given again. The kind stays what it is. Raises BadInput by field.
+    """
+    actor.must_own(provider.owner_id)
+    errors = FieldErrors()
+    if changes.get("kind", provider.kind) == provider.kind:
+        changes.pop("kind", None)
+    else:
+        errors.add("kind", _("A provider keeps its kind. Add another one instead."), code="immutable")
+        changes.pop("kind")
+    checks.unknown_fields(changes, _CHANGEABLE, errors)
+    _apply(provider, changes, errors)
+    if "base_url" in changes:
+        _move(actor, provider, changes, errors)
+    errors.raise_if_any()
+    _save_named(provider)
+    return provider
+
+
+def provider_delete(actor: Actor, provider: Provider) -> None:
+    """Remove it with its models and its key. What its models did and cost stays on record under their names."""
+    actor.must_own(provider.owner_id)
+    if provider.is_builtin:
+        raise Conflict(_("The built-in engine cannot be removed. Switch it off instead."))
+    provider.delete()
+
+
+def provider_toggle(actor: Actor, provider: Provider, *, on: bool | None = None) -> Provider:
+    """Switch it on or off; None turns it to the other."""
+    actor.must_own(provider.owner_id)
+    is_on = not provider.is_active if on is None else on
+    provider.status = Provider.Status.ACTIVE if is_on else Provider.Status.INACTIVE
+    provider.save(update_fields=["status", "updated_at"])
+    return provider
+
+
+async def provider_check(actor: Actor, provider: Provider) -> CheckResult:
+    """Ask it whether it is up and the key is good, and keep what it said. Never raises a ProviderError.
+
+    No database connection is held meanwhile.
+    """
+    actor.must_work()
+    await release_connections()
+    result = await _check(provider.connection)
+    await in_db(check_store, provider, result)
+    return result
+
+
+async def connection_try(
+    actor: Actor, *, kind: str, base_url: str = "", api_key: str = "", quirks: dict[str, Any] | None = None
+) -> CheckResult:
+    """Check an address and a key before they are saved; nothing is kept. Raises BadInput by field, as provider_create does."""
+    actor.must_work()
+    errors = FieldErrors()
+    provider = Provider(kind=checks.kind(kind, errors), name=slugify(kind) or "provider")
+    provider.base_url = checks.base_url(base_url, errors, required=kind not in KINDS_WITH_ADDRESS)
+    provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
+    provider.quirks = checks.quirks(quirks or {}, errors)
+    _allow_address(actor, provider, errors)
+    errors.raise_if_any()
+    await release_connections()
+    return await _check(provider.connection)
+
+
+async def discover(actor: Actor) -> list[Found]:
+    """The model servers that answer on this machine now and are not among the team's providers."""
+    actor.must_manage()
+    known = await in_db(_known_addresses, actor.team.pk)
+    return [found for found in await find_servers() if not any(is_same_place(found.base_url, url) for url in known)]
+
+
+def check_store(provider: Provider, result: CheckResult) -> None:
+    """Keep what a check said."""
+    provider.last_checked_at = timezone.now()
+    provider.last_check_ok = result.ok
+    provider.last_check_message = result.message
+    provider.last_check_ms = result.latency_ms
+    fields = ["last_checked_at", "last_check_ok", "last_check_message", "last_check_ms"]
+    Provider.objects.filter(pk=provider.pk).update(**{field: getattr(provider, field) for field in fields})
+
+
+async def _check(connection: Connection) -> CheckResult:
+    try:
+        async with aclosing(make_adapter(connection)) as adapter:
+            return await adapter.check()
+    except ProviderError as error:
+        return CheckResult(ok=False, message=error.message, error_code=error.code)
+
+
+def _apply(provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> None:
+    if "name" in changes:
+        provider.name = checks.name(changes["name"], errors)
+    if "display_name" in changes:
+        provider.display_name = checks.text(changes["display_name"], "display_name", errors, most=120, required=True)
+    if "status" in changes:
+        if changes["status"] not in Provider.Status.values:
+            errors.add("status", _("The status is one of: %s.") % ", ".join(Provider.Status.values))
+        provider.status = changes["status"]
+    if "priority" in changes:
+        provider.priority = _priority(changes["priority"], errors)
+    if "is_local" in changes:
+        provider.is_local = bool(changes["is_local"])
+    if "quirks" in changes:
+        provider.quirks = checks.quirks(changes["quirks"] or {}, errors)
+    if "api_key" in changes:
+        provider.api_key = checks.text(changes["api_key"], "api_key", errors, most=LONGEST_KEY)
+
+
+def _move(actor: Actor, provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> None:
+    """Give it its new address, whether or not it differs."""
+    before = provider.base_url
+    provider.base_url = checks.base_url(changes["base_url"] or "", errors, required=provider.kind not in KINDS_WITH_ADDRESS)
+    if provider.is_builtin and provider.base_url:
+        errors.add("base_url", _("The built-in engine has no address."))
+    if provider.base_url == before:
+        return
+    _allow_address(actor, provider, errors)
+    if provider.api_key and "api_key" not in changes and not is_same_place(before, provider.base_url):
+        message = _("Give the key again: the saved one is not sent to another address without you.")
+        errors.add("api_key", message, code="required")
+
+
+def _allow_address(actor: Actor, provider: Provider, errors: FieldErrors) -> None:
+    """An admin's own saving is the permission for a private address; it holds for this address alone."""
+    provider.allows_private_address = actor.can_manage or is_listed_private(provider.base_url)
+    if is_private(provider.base_url) and not provider.allows_private_address:
+        message = _("%s is on this machine or its own network. Ask an admin to add it, or give a public address.")
+        errors.add("base_url", message % provider.base_url, code="address_refused")
+    if not provider.base_url and provider.kind == "lmstudio" and not actor.can_manage:
+        errors.add("base_url", _("LM Studio runs on this machine. Ask an admin to add it."), code="address_refused")
+
+
+def _save_named(provider: Provider) -> None:
+    taken = BadInput(_("Your team has a provider named “%s” already. Choose another name.") % provider.name, field="name")
+    taken.errors[0]["code"] = "unique"
+    if Provider.objects.filter(team=provider.team_id, name=provider.name).exclude(pk=provider.pk).exists():
+        raise taken
+    if provider.pk and not Provider.objects.filter(pk=provider.pk).exists():
+        raise NotFound(_("This provider was removed meanwhile."))
+    try:
+        with transaction.atomic():
+            provider.save()
+    except IntegrityError as error:
+        raise taken from error
+
+
+def _free_name(actor: Actor, display_name: str) -> str:
+    """A name made from the words, with a number where the team has it already."""
+    base = slugify(display_name)[:50] or "provider"
+    taken = set(Provider.objects.filter(team=actor.team, name__startswith=base).values_list("name", flat=True))
+    return next(name for number in range(1, len(taken) + 2) if (name := base if number == 1 else f"{base}-{number}") not in taken)
+
+
+def _priority(value: Any, errors: FieldErrors) -> int:
+    return checks.whole_number(value, "priority", errors, most=32_000) or 100
+
+
+def _known_addresses(team_id: int) -> list[str]:
+    return list(Provider.objects.filter(team=team_id).exclude(base_url="").values_list("base_url", flat=True))

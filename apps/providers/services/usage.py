@@ -1,0 +1,89 @@
+"""One row for every call of an AI, and how good each model proves to be."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
+
+from django.db.models import F
+
+from apps.providers import prices
+from apps.providers.contract import Completion, Usage
+from apps.providers.models import AIModel, CreditUsage, QualityMetric
+
+SMALLEST = Decimal("0.00000001")  # as exact as the column
+# Nobody knows what the vendor counted when an answer broke off.
+_UNCOUNTED = ("timeout", "interrupted", "cancelled")
+
+
+def cost_of(model: AIModel, usage: Usage) -> Decimal | None:
+    """US dollars by the model's prices of now; 0 for what runs on our own machines, None when a price is unknown."""
+    if model.price_input is None or model.price_output is None:
+        return Decimal(0) if model.provider.is_local else None
+    cost = prices.cost(
+        usage,
+        price_input=model.price_input,
+        price_output=model.price_output,
+        price_cached=model.price_cached,
+        long_prompt=model.price_long_prompt,
+    )
+    return cost.quantize(SMALLEST, ROUND_HALF_UP)
+
+
+def usage_record(
+    *,
+    team_id: int,
+    owner_id: int | None,
+    model: AIModel | None,
+    purpose: str,
+    completion: Completion | None,
+    error_code: str = "",
+    linked_execution: UUID | None = None,
+    latency_ms: int = 0,
+) -> CreditUsage:
+    """Keep what one call took, in the caller's transaction. `completion` None: it failed before there was any answer.
+
+    `latency_ms` is for calls without a completion. A partial answer is given with its error code.
+    """
+    usage = completion.usage if completion else Usage()
+    return CreditUsage.objects.create(
+        team_id=team_id,
+        owner_id=owner_id,
+        model=model,
+        provider_name=model.provider.name if model else "",
+        model_key=model.key if model else "",
+        purpose=purpose,
+        linked_execution=linked_execution,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        is_estimated=usage.is_estimated or error_code in _UNCOUNTED,
+        cost_usd=cost_of(model, usage) if model else None,
+        latency_ms=completion.latency_ms if completion else latency_ms,
+        first_token_ms=completion.first_token_ms if completion else None,
+        attempts=completion.attempts if completion else 1,
+        error_code=error_code,
+    )
+
+
+def quality_record(
+    model: AIModel, category: str, *, success: bool, score: Decimal | None, latency_ms: int, tokens: int, cost: Decimal | None
+) -> None:
+    """Add one execution to what is known of a model in a category, in the caller's transaction.
+
+    `score` is the validator's, 0-100, None when nobody checked. The database adds, so nothing is lost between workers.
+    """
+    changes = {
+        "executions": F("executions") + 1,
+        "successes": F("successes") + int(success),
+        "latency_ms_sum": F("latency_ms_sum") + latency_ms,
+        "tokens": F("tokens") + tokens,
+        "cost_usd": F("cost_usd") + (cost or Decimal(0)),
+    }
+    if score is not None:
+        changes |= {"validations": F("validations") + 1, "validation_score_sum": F("validation_score_sum") + score}
+    row = QualityMetric.objects.filter(model=model, category=category)
+    if not row.update(**changes):
+        QualityMetric.objects.get_or_create(model=model, category=category)
+        row.update(**changes)
