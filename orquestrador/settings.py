@@ -176,6 +176,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # ── People ────────────────────────────────────────────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "accounts.User"
+ORQ_OWNER_EMAIL = env.text("ORQ_OWNER_EMAIL")  # the owner made at the first start; without them a one-time link is printed
+ORQ_OWNER_PASSWORD = env.text("ORQ_OWNER_PASSWORD")
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
