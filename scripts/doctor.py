@@ -57,8 +57,8 @@ def attempt(check: Callable[[], Finding]) -> Finding:
         return check()
     except Exception as error:
         name = check.__name__.removeprefix("check_")
-        advice = ADVICE.get(check, "Run ./orq up; it installs what is missing.")
-        return Finding(name, "fail", f"{type(error).__name__}: {error}", t(advice))
+        advice = t(ADVICE[check]) if check in ADVICE else t("Run ./orq up; it installs what is missing.")
+        return Finding(name, "fail", f"{type(error).__name__}: {error}", advice)
 
 
 # ---- the machine ----

@@ -23,6 +23,7 @@ TRAINING = ROOT / "requirements-training.txt"
 TORCH = ROOT / "requirements-training-torch.txt"  # pinned without hashes: each platform has builds of its own
 NEEDED_MB = 700  # measured 2026-11: 480 MB of packages with their compiled files, and what is held while unpacking
 OLDEST_PYTHON = (3, 11)
+RETRIES = "2"  # with pip's five, a machine without network would keep a person waiting
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ class Environment:
         pinned = [*(["--require-hashes"] if "--hash=" in requirements.read_text() else []), "-r", str(requirements)]
         if not self._install_by_uv([*pinned, *(["--reinstall"] if again else [])]):
             force = ["--force-reinstall"] if again else []
-            self._run([str(self.python), "-m", "pip", "install", "--quiet", "--retries", "2", *force, *pinned])
+            self._run([str(self.python), "-m", "pip", "install", "--quiet", "--retries", RETRIES, *force, *pinned])
         self._stamp(requirements).write_text(self._fingerprint(requirements))
         unfinished.unlink()
 
     def _install_by_uv(self, arguments: list[str]) -> bool:
         """False where uv has no wheel for this machine, or could not do it; pip tries then, and its words are shown."""
-        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--retries", "2", "--only-binary=:all:"]
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--retries", RETRIES, "--only-binary=:all:"]
         if not (self.path / "bin" / "uv").exists() and not self._attempt([*pip, "--require-hashes", "-r", str(BOOTSTRAP)]):
             return False
         uv = [str(self.path / "bin" / "uv"), "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python)]

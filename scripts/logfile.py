@@ -13,6 +13,7 @@ MAX_BYTES = 5 * 2**20
 KEPT = 5
 
 _WARNING = re.compile(r"^.{0,60}?\b(WARNING|ERROR|CRITICAL)\b|^[\w.]+(Error|Exception)\b")
+_TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z? ")
 
 
 class LogFile:
@@ -50,6 +51,10 @@ class LogFile:
 def is_warning(line: str) -> bool:
     """A line with a level, or the line that ends a traceback; the traceback itself stays in the log."""
     return bool(_WARNING.search(line))
+
+
+def without_time(line: str) -> str:
+    return _TIME.sub("", line)
 
 
 def is_part_of_traceback(line: str) -> bool:

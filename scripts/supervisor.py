@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from scripts import home
-from scripts.logfile import LogFile, is_part_of_traceback, is_warning
+from scripts.logfile import LogFile, is_part_of_traceback, is_warning, without_time
 from scripts.words import Stop, say, t
 
 GRACE_S = 10.0
 LONGEST_WAIT_S = 30.0
 LIVED_WELL_S = 60.0  # after this long, a death is news and not a loop
+REPEATED_AFTER_S = 60.0
+SLOW_START_S = 30.0
+PROBE_EVERY_S = 0.2
 EARLY_DEATHS = 3  # of a part that was never well, before the start is given up
 
 
@@ -38,6 +41,16 @@ class Part:
     started_at: float = 0.0
     deaths: int = 0
     start_at: float | None = 0.0  # when it is due; None while it runs
+    shown_at: dict[str, float] = field(default_factory=dict)  # message → when the terminal last showed it
+
+    def is_news(self, line: str) -> bool:
+        """False where the terminal showed the same, but for its time, less than a minute ago."""
+        message, now = without_time(line), time.monotonic()
+        self.shown_at = {text: at for text, at in self.shown_at.items() if now - at < REPEATED_AFTER_S}
+        if message in self.shown_at:
+            return False
+        self.shown_at[message] = now
+        return True
 
 
 class Supervisor:
@@ -53,7 +66,9 @@ class Supervisor:
         self.environment = environment
         self.is_ready = is_ready
         self.announce = announce
-        self.is_announced = False
+        self.is_announced = self.is_said_slow = False
+        self.began_at = time.monotonic()
+        self.probe_at = 0.0
         self.stops = 0
         self.selector = selectors.DefaultSelector()
 
@@ -97,9 +112,17 @@ class Supervisor:
         home.write_pid(part.name, part.process.pid)
 
     def _announce_when_ready(self) -> None:
-        if not self.is_announced and self.is_ready():
+        now = time.monotonic()
+        if self.is_announced or now < self.probe_at:
+            return
+        if self.is_ready():
             self.is_announced = True
             self.announce()
+        elif not self.is_said_slow and now - self.began_at > SLOW_START_S:
+            self.is_said_slow = True
+            text = "After {seconds} s the product does not yet say that it is healthy. Its logs are in {folder}."
+            say(text, seconds=round(SLOW_START_S), folder=home.LOGS)
+        self.probe_at = time.monotonic() + PROBE_EVERY_S
 
     # ---- watching ----
 
@@ -153,7 +176,7 @@ class Supervisor:
         part.log.write(line)
         if not is_part_of_traceback(line):
             part.last_lines.append(line)
-        if is_warning(line):
+        if is_warning(line) and part.is_news(line):
             with contextlib.suppress(OSError):  # the terminal may have gone
                 print(f"[{part.name}] {line}", file=sys.stderr, flush=True)
 

@@ -73,8 +73,9 @@ def check_port(host: str, port: int) -> None:
             errno.EADDRINUSE: "Port {port} is taken by another program. {next} is free: ./orq up --port {next}",
             errno.EACCES: "Port {port} is reserved for the administrator; use one above 1023: ./orq up --port 8000",
             errno.EADDRNOTAVAIL: "{host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all of them.",
+            0: "Cannot listen on {host}:{port}: {cause}.",
         }
-        text = texts.get(error.errno or 0, "Cannot listen on {host}:{port}: {cause}.")
+        text = texts.get(error.errno or 0, texts[0])
         raise Stop(t(text, host=host, port=port, cause=error.strerror, next=next_free_port(host, port))) from error
 
 
