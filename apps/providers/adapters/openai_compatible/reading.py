@@ -32,6 +32,11 @@ class Source:
     secret: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_framing(self) -> bool:
+        """Whether HTTP itself would have noticed a cut; a body that ends with the connection may end anywhere."""
+        return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "")
+
     def error_in(self, body: Any, *, is_error: bool = False) -> ProviderError | None:
         vendor = find_error(body, is_error=is_error)
         if vendor is None:
@@ -76,7 +81,7 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
 
 async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: AnswerReader, source: Source) -> AsyncGenerator[Delta]:
     raw = b"".join([head, *[chunk async for chunk in chunks]])
-    if not raw.rstrip().endswith((b"}", b"]")):
+    if not source.has_framing and not raw.rstrip().endswith((b"}", b"]")):
         raise Interrupted(_("The answer of %s broke off.") % source.name)
     body = _parse(raw, source)
     error = source.error_in(body)
@@ -102,7 +107,7 @@ async def _events(
                 is_done = event.data.lstrip().startswith("[DONE]")
                 if is_done:
                     body.saw_end(wait_s=DRAIN_TIMEOUT_S)
-                elif (piece := _piece(event, source)) is not None:
+                elif (piece := _piece(event, source, may_be_cut=parser.has_ended)) is not None:
                     if delta := answer.feed(piece):
                         yield delta
                     if answer.finish:
@@ -127,8 +132,8 @@ async def _parsed(parser: SseParser, head: bytes, chunks: AsyncIterator[bytes]) 
         yield event
 
 
-def _piece(event: SseEvent, source: Source) -> Mapping[str, Any] | None:
-    """The chunk that an event carries; None when it only keeps the connection alive."""
+def _piece(event: SseEvent, source: Source, *, may_be_cut: bool) -> Mapping[str, Any] | None:
+    """The chunk that an event carries; None when it only keeps the connection alive, or is the torn end of a stream."""
     data = event.data.strip()
     if not data or data.startswith(":"):
         return None
@@ -137,6 +142,8 @@ def _piece(event: SseEvent, source: Source) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError) as error:
         if event.name == "error":
             piece = data
+        elif may_be_cut:
+            return None
         else:
             raise MalformedAnswer(_("%s sends a piece of an answer that is not JSON.") % source.name) from error
     if failure := source.error_in(piece, is_error=event.name == "error"):

@@ -27,6 +27,7 @@ class SseParser:
     """Takes bytes as they come and gives the events that are complete."""
 
     def __init__(self, *, longest_line: int = LONGEST_LINE) -> None:
+        self.has_ended = False
         self._longest_line = longest_line
         self._unfinished: list[bytes] = []
         self._unfinished_size = 0
@@ -47,6 +48,7 @@ class SseParser:
 
     def end(self) -> list[SseEvent]:
         """The last event, also when the server left out the blank line behind it."""
+        self.has_ended = True
         events = [self._line(self._finish(b"")), self._dispatch()]
         return [event for event in events if event]
 
