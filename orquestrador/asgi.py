@@ -9,19 +9,17 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orquestrador.settings")
 django_application = get_asgi_application()
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
-from orquestrador.routing import websocket_urlpatterns  # noqa: E402
+from orquestrador.routing import sockets  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": ServeStaticASGI(
             django_application, root=settings.STATIC_ROOT, prefix=settings.STATIC_URL, max_age=31_536_000, immutable_file_test=r".*"
         ),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": sockets,
     }
 )

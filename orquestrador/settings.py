@@ -10,9 +10,8 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from orquestrador import env
-from orquestrador.env import BASE_DIR, ORQ_HOME
-
-__all__ = ["BASE_DIR", "ORQ_HOME"]
+from orquestrador.env import BASE_DIR as BASE_DIR
+from orquestrador.env import ORQ_HOME as ORQ_HOME
 
 # ── Identity ──────────────────────────────────────────────────────────────────────────────────────────────────────
 ORQ_VERSION = "0.1.0"

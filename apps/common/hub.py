@@ -1,0 +1,110 @@
+"""The one place of a web process where live messages arrive, and from where they go to its own sockets by topic."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import os
+import threading
+from collections import deque
+
+from apps.common import live
+from apps.common.live import LiveMessage
+
+WAITING_AT_MOST = 256  # texts for one slow socket; after that it is told to read again
+
+
+class Listener:
+    """What waits for one socket. All but `Hub` use it in the event loop it was made in."""
+
+    def __init__(self, *, waiting_at_most: int = WAITING_AT_MOST) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.topics: set[str] = set()
+        self._texts: deque[str] = deque()
+        self._lost: dict[str, str] = {}  # topic → type, of messages that found the queue full
+        self._waiting_at_most = waiting_at_most
+        self._wake: asyncio.Future[None] | None = None
+
+    def put(self, message: LiveMessage) -> None:
+        if self._lost or len(self._texts) >= self._waiting_at_most:
+            self._lost[message.topic] = message.type
+        else:
+            self._texts.append(message.text)
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    async def next(self) -> str:
+        """The next text; once a queue that overflowed is empty, a hint for each topic that lost something."""
+        while not self._texts and not self._lost:
+            self._wake = self.loop.create_future()
+            await self._wake
+        if self._texts:
+            return self._texts.popleft()
+        topic, type = self._lost.popitem()
+        return LiveMessage.reload(topic, type).text
+
+
+class Hub:
+    """Listeners by topic. `deliver` runs in the wire's thread, the rest in event loops."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listeners: dict[str, set[Listener]] = {}
+        live.wire().listen(self.deliver, self.reload_all)
+
+    def subscribe(self, listener: Listener, topic: str) -> None:
+        with self._lock:
+            self._listeners.setdefault(topic, set()).add(listener)
+        listener.topics.add(topic)
+
+    def unsubscribe(self, listener: Listener, topic: str) -> None:
+        with self._lock:
+            of_topic = self._listeners.get(topic, set())
+            of_topic.discard(listener)
+            if not of_topic:
+                self._listeners.pop(topic, None)
+        listener.topics.discard(topic)
+
+    def leave(self, listener: Listener) -> None:
+        for topic in tuple(listener.topics):
+            self.unsubscribe(listener, topic)
+
+    def deliver(self, packed: bytes) -> None:
+        topic = packed[: packed.index(b" ")].decode()
+        with self._lock:
+            listeners = tuple(self._listeners.get(topic, ()))
+        if listeners:
+            self._hand_over(listeners, LiveMessage.unpacked(packed))
+
+    def reload_all(self) -> None:
+        """Messages may have been lost on the way: everybody reads again."""
+        with self._lock:
+            topics = {topic: tuple(listeners) for topic, listeners in self._listeners.items()}
+        for topic, listeners in topics.items():
+            self._hand_over(listeners, LiveMessage.reload(topic, live.type_of(topic)))
+
+    @staticmethod
+    def _hand_over(listeners: tuple[Listener, ...], message: LiveMessage) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
+        for listener in listeners:
+            by_loop.setdefault(listener.loop, []).append(listener)
+        for loop, here in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_put_all, here, message)
+
+
+def _put_all(listeners: list[Listener], message: LiveMessage) -> None:
+    for listener in listeners:
+        listener.put(message)
+
+
+@functools.cache
+def hub() -> Hub:
+    """The hub of this process, opened by its first socket: a worker that only publishes has none."""
+    opened = Hub()
+    atexit.register(live.wire().close)
+    return opened
+
+
+os.register_at_fork(after_in_child=hub.cache_clear)

@@ -1,0 +1,84 @@
+"""Live messages: hints that something changed, for the pages that look at it.
+
+The database is the truth. A message may be lost or replaced by a hint to read again, so nobody may act on it alone.
+It is serialised once, goes to every web process, and each web process hands the ready text to its own sockets
+(`apps.common.hub`). Between processes it travels by Unix datagrams, or by Redis where REDIS_URL is set (`apps.common.wires`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+
+from apps.common.wires import LayerWire, UnixWire, Wire
+
+MAX_MESSAGE_BYTES = 100_000
+TYPES = {"task": "task:update", "user": "notification", "team": "team:update"}  # what a topic's messages are called
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMessage:
+    """`text` is what a socket gets, byte for byte: {"type", "data"}. `topic` says who wants it."""
+
+    topic: str
+    type: str
+    text: str
+
+    @classmethod
+    def of(cls, topic: str, type: str, data: dict[str, Any]) -> LiveMessage:
+        text = json.dumps({"type": type, "data": data}, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"))
+        return cls(topic, type, text)
+
+    @classmethod
+    def reload(cls, topic: str, type: str) -> LiveMessage:
+        """Instead of a message that was too large or was lost: "read this part again"."""
+        return cls.of(topic, type, {"event": "reload", "topic": topic})
+
+    def packed(self) -> bytes:
+        return f"{self.topic} {self.type}\n{self.text}".encode()
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> LiveMessage:
+        head, _, text = packed.decode().partition("\n")
+        topic, _, type = head.partition(" ")
+        return cls(topic, type, text)
+
+
+def type_of(topic: str) -> str:
+    return TYPES[topic.partition(":")[0]]
+
+
+_opening = threading.Lock()
+
+
+@functools.cache
+def _wire() -> Wire:
+    return LayerWire() if settings.REDIS_URL else UnixWire(settings.ORQ_HOME / "run" / "live")
+
+
+def wire() -> Wire:
+    """How messages leave and reach this process."""
+    with _opening:  # several threads may publish first
+        return _wire()
+
+
+os.register_at_fork(after_in_child=_wire.cache_clear)  # sockets and threads stay with the parent
+
+
+def publish(topic: str, type: str, data: dict[str, Any]) -> None:
+    """Tells every page that watches `topic` ("task:<uuid>", "user:<uuid>", "team:<uuid>").
+
+    Callable from sync code, async code and threads. Waits at most 50 ms for a web process that is behind, and only once
+    until it has caught up. Without listeners nothing happens. Inside a transaction, call it by `transaction.on_commit`.
+    """
+    message = LiveMessage.of(topic, type, data)
+    packed = message.packed()
+    hint = LiveMessage.reload(topic, type).packed()
+    wire().send(hint if len(packed) > MAX_MESSAGE_BYTES else packed, hint=hint)

@@ -1,0 +1,190 @@
+"""How fast live messages reach N sockets of one web process, beside Channels' plain layer.
+
+One publisher process sends a 1 KB message a second; the server holds N sockets that watch its topic; a third process holds
+the other ends and notes when each message came. Prints p50 and p99 of the delay and the server's CPU per delivered message.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+PORT = 18_731
+TOPIC = "task:bench"
+
+
+def serve(kind: str) -> None:
+    import uvicorn
+
+    _configure()
+    uvicorn.run(_hub_app() if kind == "hub" else _layer_app(), port=PORT, log_level="error", ws_per_message_deflate=False)
+
+
+def _configure() -> None:
+    import django
+    from django.conf import settings
+
+    settings.configure(
+        ORQ_HOME=Path(os.environ["ORQ_HOME"]), REDIS_URL="", CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    )
+    django.setup()
+
+
+def _hub_app() -> object:
+    from apps.common.consumers import LiveSocket
+
+    class Watcher(LiveSocket):
+        async def sign_in(self) -> str:
+            return "bench"
+
+        def own_topics(self) -> tuple[str, ...]:
+            return (TOPIC,)
+
+    return Watcher.as_asgi()
+
+
+def _layer_app() -> object:
+    """The same with a channel of the layer for each socket. The layer lives in one process, so it gets its messages by the wire too."""
+    from channels.generic.websocket import AsyncWebsocketConsumer
+    from channels.layers import get_channel_layer
+
+    from apps.common import live
+
+    class Watcher(AsyncWebsocketConsumer):
+        groups = [TOPIC.replace(":", ".")]
+
+        async def live(self, message: dict) -> None:
+            await self.send(text_data=json.dumps(message["data"]))
+
+    app = Watcher.as_asgi()
+    state = {"listening": False}
+
+    async def listening_app(scope: dict, receive: object, send: object) -> None:
+        if not state["listening"]:
+            state["listening"] = True
+            loop, layer = asyncio.get_running_loop(), get_channel_layer()
+
+            def on_message(packed: bytes) -> None:
+                data = json.loads(live.LiveMessage.unpacked(packed).text)
+                asyncio.run_coroutine_threadsafe(layer.group_send(TOPIC.replace(":", "."), {"type": "live", "data": data}), loop)
+
+            live.wire().listen(on_message, lambda: None)
+        await app(scope, receive, send)
+
+    return listening_app
+
+
+def publish(seconds: int) -> None:
+    _configure()
+    from apps.common import live
+
+    for _ in range(seconds):
+        live.publish(TOPIC, "task:update", {"event": "text", "sent_at": time.time(), "delta": "x" * 900})
+        time.sleep(1)
+
+
+async def watch(sockets: int, seconds: int, ready: Path) -> list[float]:
+    """The delay in ms of every message at every socket."""
+    import websockets
+
+    async def one() -> list[float]:
+        delays: list[float] = []
+        async with websockets.connect(f"ws://127.0.0.1:{PORT}/ws/", compression=None, open_timeout=60, ping_interval=None) as socket:
+            opened.release()
+            while len(delays) < seconds:
+                text = await socket.recv()
+                came_at = time.time()
+                delays.append((came_at - json.loads(text)["data"]["sent_at"]) * 1000)
+        return delays
+
+    opened = asyncio.Semaphore(0)
+    tasks = []
+    for start in range(0, sockets, 50):
+        tasks += [asyncio.create_task(one()) for _ in range(min(50, sockets - start))]
+        for _ in range(min(50, sockets - start)):
+            await opened.acquire()
+    ready.touch()
+    return [delay for delays in await asyncio.gather(*tasks) for delay in delays]
+
+
+def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "ORQ_HOME": home}
+        me = [sys.executable, "-m", "scripts.bench.live"]
+        server = subprocess.Popen([*me, "--serve", kind], env=environment)
+        try:
+            _wait_for_port(server)
+            ready = Path(home) / "ready"
+            watcher = subprocess.Popen([*me, "--watch", str(sockets), "--seconds", str(seconds), "--ready", str(ready)], stdout=subprocess.PIPE, text=True)
+            while not ready.exists():
+                if watcher.poll() is not None:
+                    raise RuntimeError("The watching process ended before all of its sockets were open.")
+                time.sleep(0.05)
+            process = psutil.Process(server.pid)
+            before = sum(process.cpu_times()[:2])
+            subprocess.run([*me, "--publish", str(seconds)], env=environment, check=True)
+            out, _ = watcher.communicate(timeout=60)
+            cpu_s = sum(process.cpu_times()[:2]) - before
+        finally:
+            server.terminate()
+            server.wait()
+    delays = json.loads(out)
+    delivered = len(delays)
+    return {
+        "bench": "live",
+        "kind": kind,
+        "sockets": sockets,
+        "delivered": delivered,
+        "expected": sockets * seconds,
+        "p50_ms": round(statistics.median(delays), 1),
+        "p99_ms": round(statistics.quantiles(delays, n=100)[98], 1),
+        "cpu_us_per_message": round(cpu_s * 1e6 / delivered, 1),
+    }
+
+
+def _wait_for_port(server: subprocess.Popen) -> None:
+    import socket
+
+    deadline = time.monotonic() + 30
+    while server.poll() is None and time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("The server of the benchmark did not start.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sockets", type=int, nargs="+", default=[100, 500, 1000])
+    parser.add_argument("--seconds", type=int, default=15)
+    for name in ("--serve", "--watch", "--publish", "--ready"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.serve:
+        serve(asked.serve)
+    elif asked.watch:
+        print(json.dumps(asyncio.run(watch(int(asked.watch), asked.seconds, Path(asked.ready)))))
+    elif asked.publish:
+        publish(int(asked.publish))
+    else:
+        rows = [measure(kind, sockets, asked.seconds) for sockets in asked.sockets for kind in ("hub", "layer in memory")]
+        for row in rows:
+            print(json.dumps(row))
+        print(f"\n{'':16}{'sockets':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs/message':>16}")
+        for row in rows:
+            print(f"{row['kind']:16}{row['sockets']:>8}{row['p50_ms']:>9}{row['p99_ms']:>9}{row['cpu_us_per_message']:>16}")
+
+
+if __name__ == "__main__":
+    main()

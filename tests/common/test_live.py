@@ -1,0 +1,169 @@
+"""Live messages between processes: what arrives, what is replaced by a hint, and whom nobody waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from apps.common import live, wires
+from apps.common.hub import Hub, Listener
+from apps.common.live import LiveMessage
+from apps.common.wires import UnixWire
+
+PATIENCE_S = 5.0
+
+
+@pytest.fixture
+def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UnixWire]:
+    made = UnixWire(tmp_path / "live")
+    monkeypatch.setattr(live, "_wire", lambda: made)
+    yield made
+    made.close()
+
+
+def until(claim: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not claim():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+async def heard(listener: Listener) -> dict:
+    return json.loads(await asyncio.wait_for(listener.next(), PATIENCE_S))
+
+
+def data_of(message: dict) -> dict:
+    return message["data"]
+
+
+async def test_it_brings_a_message_to_those_who_listen_to_its_topic_alone(wire: UnixWire) -> None:
+    hub, mine, other = Hub(), Listener(), Listener()
+    hub.subscribe(mine, "task:1")
+    hub.subscribe(other, "task:2")
+    live.publish("task:1", "task:update", {"event": "status", "n": 1})
+    live.publish("task:2", "task:update", {"event": "status", "n": 2})
+    assert await heard(mine) == {"type": "task:update", "data": {"event": "status", "n": 1}}
+    assert data_of(await heard(other))["n"] == 2
+
+
+async def test_it_keeps_the_order_of_a_thousand_messages_from_one_publisher(wire: UnixWire) -> None:
+    hub, listener = Hub(), Listener(waiting_at_most=2_000)
+    hub.subscribe(listener, "task:1")
+    await asyncio.to_thread(lambda: [live.publish("task:1", "task:update", {"n": n}) for n in range(1_000)])
+    assert [data_of(await heard(listener))["n"] for _ in range(1_000)] == list(range(1_000))
+
+
+async def test_another_process_reaches_this_one(wire: UnixWire, tmp_path: Path) -> None:
+    hub, listener = Hub(), Listener()
+    hub.subscribe(listener, "task:1")
+    script = f"""
+        from pathlib import Path
+        from apps.common.wires import UnixWire
+        UnixWire(Path({str(tmp_path / "live")!r})).send(b'task:1 task:update\\n{{"type": "from outside"}}', hint=b"")
+    """
+    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=Path(live.__file__).parents[2])
+    assert await heard(listener) == {"type": "from outside"}
+
+
+def test_without_listeners_nothing_happens(wire: UnixWire) -> None:
+    live.publish("task:1", "task:update", {"n": 1})
+
+
+def test_the_socket_of_a_process_that_is_gone_is_removed(wire: UnixWire) -> None:
+    path = wire.folder / "1.dead.sock"
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    dead.bind(str(path))
+    dead.close()
+    live.publish("task:1", "task:update", {"n": 1})
+    assert not path.exists()
+
+
+async def test_too_large_a_message_becomes_a_hint_to_read_again(wire: UnixWire) -> None:
+    hub, listener = Hub(), Listener()
+    hub.subscribe(listener, "task:1")
+    live.publish("task:1", "task:update", {"event": "text", "delta": "é" * live.MAX_MESSAGE_BYTES})
+    assert await heard(listener) == {"type": "task:update", "data": {"event": "reload", "topic": "task:1"}}
+
+
+def test_a_process_that_does_not_read_delays_the_sender_once_and_gets_a_hint_later(wire: UnixWire) -> None:
+    stuck = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    stuck.bind(str(wire.folder / "1.stuck.sock"))
+    stuck.settimeout(PATIENCE_S)
+    started = time.monotonic()
+    for n in range(200):
+        live.publish("task:1", "task:update", {"event": "text", "n": n})
+    assert time.monotonic() - started < 0.5
+    got: list[dict] = []
+
+    def hint_has_come() -> bool:
+        got.append(json.loads(LiveMessage.unpacked(stuck.recv(wires.BUFFER_BYTES)).text))
+        return data_of(got[-1])["event"] == "reload"
+
+    until(hint_has_come)
+    until(lambda: not wire._behind)
+    live.publish("task:1", "task:update", {"event": "text", "n": 999})
+    until(lambda: data_of(json.loads(LiveMessage.unpacked(stuck.recv(wires.BUFFER_BYTES)).text)).get("n") == 999)
+    stuck.close()
+
+
+async def test_a_slow_socket_loses_what_is_too_much_and_is_told_to_read_again(wire: UnixWire) -> None:
+    slow, quick = Listener(waiting_at_most=3), Listener()
+    for listener in (slow, quick):
+        for n in range(10):
+            listener.put(LiveMessage.of("task:1", "task:update", {"n": n}))
+    assert [data_of(await heard(slow)).get("n") for _ in range(3)] == [0, 1, 2]
+    assert data_of(await heard(slow)) == {"event": "reload", "topic": "task:1"}
+    assert [data_of(await heard(quick))["n"] for _ in range(10)] == list(range(10))
+    slow.put(LiveMessage.of("task:1", "task:update", {"n": 11}))
+    assert data_of(await heard(slow))["n"] == 11
+
+
+async def test_who_leaves_hears_no_more(wire: UnixWire) -> None:
+    hub, gone, there = Hub(), Listener(), Listener()
+    for listener in (gone, there):
+        hub.subscribe(listener, "task:1")
+    hub.leave(gone)
+    live.publish("task:1", "task:update", {"n": 1})
+    await heard(there)
+    assert not gone.topics and not gone._texts
+
+
+def test_only_the_owner_of_the_files_may_send_and_read(wire: UnixWire) -> None:
+    wire.listen(lambda packed: None, lambda: None)
+    (inbox,) = wire.folder.iterdir()
+    assert (wire.folder.stat().st_mode & 0o777, inbox.stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_home_whose_path_is_too_long_for_sockets_gets_a_short_folder(tmp_path: Path) -> None:
+    wire = UnixWire(tmp_path / ("long" * 40) / "run" / "live")
+    got: list[bytes] = []
+    wire.listen(got.append, lambda: None)
+    wire.send(b"t x\n1", hint=b"")
+    until(lambda: got == [b"t x\n1"])
+    another = UnixWire(tmp_path / ("long" * 40) / "run" / "live")
+    assert another.folder == wire.folder
+    another.close()
+    wire.close()
+    assert not list(wire.folder.iterdir())
+    wire.folder.rmdir()
+
+
+def test_values_of_the_database_need_no_preparation() -> None:
+    import uuid
+    from decimal import Decimal
+
+    from django.utils import timezone
+    from django.utils.translation import gettext_lazy
+
+    message = LiveMessage.of("task:1", "task:update", {"a": Decimal("1.50"), "b": timezone.now(), "c": uuid.uuid4(), "d": gettext_lazy("Yes")})
+    assert data_of(json.loads(message.text))["a"] == "1.50"
+    assert LiveMessage.unpacked(message.packed()) == message
