@@ -83,6 +83,11 @@ def has_owner() -> bool:
     return User.objects.filter(is_superuser=True, is_active=True).exists()
 
 
+def owner_email() -> str:
+    """Of whoever has looked after this installation longest."""
+    return User.objects.filter(is_superuser=True, is_active=True).order_by("pk").values_list("email", flat=True)[0]
+
+
 def me(actor: Actor) -> dict[str, Any]:
     """The person, the team they work in, and all their teams, as `GET /api/me/` tells them."""
     user = actor.user

@@ -171,6 +171,17 @@ def welcome_accept(token: str, *, password: str, email: str = "", name: str = ""
         return user
 
 
+def user_invited_create(*, email: str, name: str = "", is_owner: bool = False) -> User:
+    """An account made from the terminal, with a team of its own and no password yet."""
+    with transaction.atomic():
+        user = user_create(email=email, password=None, name=name)
+        if is_owner:
+            user.is_staff = user.is_superuser = True
+            user.save(update_fields=["is_staff", "is_superuser"])
+        personal_team_ensure(user)
+    return user
+
+
 def _owner_create(*, email: str, password: str, name: str = "") -> User:
     with transaction.atomic():
         user = user_create(email=email, password=password, name=name)

@@ -1,0 +1,73 @@
+"""Rows for tests. Each app adds one object of each of its kinds to `OBJECTS`, so that the access test can try to reach it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from apps.accounts import services
+from apps.accounts.actor import Actor
+from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
+
+PASSWORD = "correct horse battery"
+_numbers = itertools.count(1)
+
+OBJECTS: dict[str, Callable[[Actor], Any]] = {}  # what URLs call it → makes one that belongs to the actor
+
+
+def object_of(name: str) -> Callable[[Callable[[Actor], Any]], Callable[[Actor], Any]]:
+    """Register a factory under the URL prefix, such as "teams" for /api/teams/{id}/ and "member" for {member_id}."""
+
+    def keep(factory: Callable[[Actor], Any]) -> Callable[[Actor], Any]:
+        OBJECTS[name] = factory
+        return factory
+
+    return keep
+
+
+def make_user(email: str = "", **more: Any) -> User:
+    return User.objects.create_user(email or f"person{next(_numbers)}@example.org", PASSWORD, **more)
+
+
+def make_actor(role: str = Role.OWNER, *, team: Team | None = None, user: User | None = None) -> Actor:
+    """A person with a role in a team: a new one that nobody has furnished, or the one given."""
+    user = user or make_user()
+    team = team or Team.objects.create(name=f"Team {next(_numbers)}")
+    Membership.objects.create(user=user, team=team, role=role)
+    return Actor(user=user, team=team, role=role)
+
+
+def make_link(actor: Actor, **more: Any) -> tuple[Invitation, str]:
+    """An open invitation to the actor's team, and its token."""
+    token = f"token-{next(_numbers)}"
+    row = {"email": f"guest{next(_numbers)}@example.org", "role": Role.MEMBER, "expires_at": timezone.now() + timedelta(days=1), **more}
+    return Invitation.objects.create(team=actor.team, invited_by=actor.user, token_hash=services.token_hash(token), **row), token
+
+
+@object_of("teams")
+def team_of(actor: Actor) -> Team:
+    return actor.team
+
+
+@object_of("member")
+def member_of(actor: Actor) -> Membership:
+    return Membership.objects.get(user=actor.user, team=actor.team)
+
+
+@object_of("invitations")
+def invitation_of(actor: Actor) -> Invitation:
+    return make_link(actor)[0]
+
+
+@object_of("notifications")
+def notification_of(actor: Actor) -> Notification:
+    return Notification.objects.create(user=actor.user, kind="task_completed", title="Done")
+
+
+@object_of("sessions")
+def sign_in_of(actor: Actor) -> SignIn:
+    return SignIn.objects.create(user=actor.user, session_key=f"key{next(_numbers)}")
