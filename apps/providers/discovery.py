@@ -19,7 +19,7 @@ from apps.common.http import TRANSPORT_ERRORS, make_client
 HOST = "127.0.0.1"
 WAIT_S = 1.5  # for all of them together
 LARGEST_ANSWER = 4 * 1024 * 1024
-# Usual ports, from each server's documentation (LM Studio 1234, Ollama 11434, vLLM 8000, llama.cpp 8080 and now 9931; 2026-11-20).
+# Usual ports, from each server's documentation (read 2026-11-20); llama.cpp moved from 8080 to 9931.
 PORTS: Mapping[int, tuple[str, ...]] = {
     1234: ("lmstudio",),
     11434: ("ollama",),

@@ -15,18 +15,18 @@ from typing import Any
 MAX_LENGTH = 120
 
 # Said of a packaging, a service or a stage of publication, never of the model itself.
-_NOISE = frozenset(
-    "instruct instr chat it gguf ggml mlx awq gptq exl2 exl3 bnb nf4 hqq qat dwq imat imatrix i1 ud marlin "
-    "fp16 bf16 f16 f32 fp32 fp8 fp4 nvfp4 mxfp4 int4 int8 w4a16 w8a8 w8a16 4bit 5bit 6bit 8bit 3bit 2bit "
-    "latest preview exp experimental beta stable hf default tee".split()
+_NOISE = re.compile(
+    r"instruct|instr|chat|it|gguf|ggml|mlx|awq|gptq|exl[23]|bnb|hqq|qat|dwq|imat|imatrix|i1|ud|marlin"
+    r"|f16|f32|fp4|fp8|fp16|fp32|bf16|nf4|nvfp4|mxfp4|int[48]|w[48]a(?:8|16)|[2-8]bit"
+    r"|latest|preview|exp|experimental|beta|stable|hf|default|tee"
 )
 # Of a service, but only behind a name with a size in it: `gpt-3.5-turbo` and `gemini-flash-lite` are models of their own.
-_SERVING = frozenset({"turbo", "lite", "fast", "versatile", "instant", "speed", "specdec"})
+_SERVING = re.compile(r"turbo|lite|fast|versatile|instant|speed|specdec")
 _ROUTES = frozenset({"latest", "free", "nitro", "beta", "thinking", "extended", "online", "floor", "exacto", "default"})
-_VENDORS = (
-    "meta anthropic openai google microsoft mistralai nvidia ibm cohere deepseek-ai moonshotai zai-org zai alibaba tencent "
-    "bytedance liquidai unsloth amazon xai ai21 huggingfacetb"
-).split()
+_VENDORS = re.compile(
+    r"^(?:meta|anthropic|openai|google|microsoft|mistralai|nvidia|ibm|cohere|deepseek-ai|moonshotai|zai-org|zai|alibaba|tencent"
+    r"|bytedance|liquidai|unsloth|amazon|xai|ai21|huggingfacetb)-(?=[a-z])"
+)
 _CLAUDE_LINES = ("haiku", "sonnet", "opus", "fable", "mythos")
 # Ollama's `deepseek-r1:7b` is the distilled Qwen (https://ollama.com/library/deepseek-r1/tags, checked with the model cards).
 _SAME_AS = {
@@ -73,7 +73,7 @@ def _without_service(name: str) -> str:
     name = re.sub(r"^(?:anthropic|meta|mistral|amazon|cohere|ai21|deepseek|openai|qwen|google)\.", "", name)
     name = re.sub(r"-v\d+:\d+$", "", name)
     base, mark, tag = re.sub(r"\.(?:gguf|ggml|bin|safetensors)$", "", name).replace("@", ":").partition(":")
-    is_route = tag in _ROUTES or tag.isdigit() and len(tag) <= 2  # LM Studio names a second instance `…:2`
+    is_route = tag in _ROUTES or (tag.isdigit() and len(tag) <= 2)  # LM Studio names a second instance `…:2`
     return base if not mark or is_route else f"{base}-{tag}"
 
 
@@ -83,8 +83,7 @@ def _words(name: str) -> str:
     name = re.sub(r"^chatgpt-", "gpt-", name)
     name = re.sub(r"-v(\d+)p(\d+)(?=-|$)", r"-v\1-\2", name)  # v3p1 for v3.1
     name = re.sub(r"^llama-v(?=\d)", "llama-", name)
-    for vendor in _VENDORS:
-        name = re.sub(rf"^{vendor}-(?=[a-z])", "", name)
+    name = _VENDORS.sub("", name)
     name = re.sub(r"^(qwen|mistral|gemma|phi|llama|deepseek|granite)-(?=\1)", "", name)
     return re.sub(r"(^|-)([a-z]{2,})(?=\d)", _parted, name)
 
@@ -103,8 +102,8 @@ def _cut(pattern: re.Pattern[str], name: str) -> str:
 
 def _without_noise(name: str) -> str:
     first, *rest = name.split("-")
-    dropped = _NOISE | _SERVING if _SIZE.search(name) else _NOISE
-    words = [first, *(word for word in rest if word not in dropped)]
+    is_sized = bool(_SIZE.search(name))
+    words = [first, *(word for word in rest if not (_NOISE.fullmatch(word) or (is_sized and _SERVING.fullmatch(word))))]
     if first == "claude":  # claude-3-5-sonnet and claude-sonnet-3.5
         words.sort(key=lambda word: (word != "claude", word not in _CLAUDE_LINES))
     return "-".join(words)

@@ -35,7 +35,7 @@ class Provider(OwnedRow):
     display_name = models.CharField(_("display name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
-    api_key = EncryptedText(_("key"), blank=True, default="")
+    api_key: str = EncryptedText(_("key"), blank=True, default="")  # type: ignore[assignment]
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
     is_local = models.BooleanField(_("runs on our own machines"), default=False)
     allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)
@@ -84,7 +84,6 @@ class Provider(OwnedRow):
         )
 
 
-
 class AIModelQuerySet(models.QuerySet["AIModel"]):
     def in_use(self) -> AIModelQuerySet:
         """Switched on, and so is their provider."""
@@ -113,8 +112,12 @@ class AIModel(Row):
     context_window = models.PositiveIntegerField(_("context window, tokens"), null=True, blank=True)
     quantization = models.CharField(_("quantization"), max_length=40, blank=True)
     size_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
-    price_input = models.DecimalField(_("input price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6)
-    price_output = models.DecimalField(_("output price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6)
+    price_input = models.DecimalField(
+        _("input price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
+    price_output = models.DecimalField(
+        _("output price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
     price_cached = models.DecimalField(
         _("price of cached input per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
     )
@@ -123,7 +126,11 @@ class AIModel(Row):
     is_practice = models.BooleanField(_("practice model"), default=False)
     is_active = models.BooleanField(_("in use"), default=True)
     skill = models.DecimalField(
-        _("measured skill, 0-100"), null=True, blank=True, help_text=_("Measured before shipping; unknown for most models."), **PERCENT
+        _("measured skill, 0-100"),
+        null=True,
+        blank=True,
+        help_text=_("Measured before shipping; unknown for most models."),
+        **PERCENT,
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
     last_error = models.TextField(_("last error"), blank=True)
@@ -145,6 +152,11 @@ class AIModel(Row):
 
     def __str__(self) -> str:
         return self.display_name or self.key
+
+    @staticmethod
+    def tier_rank(tier: str) -> int:
+        """0 for the weakest tier."""
+        return TIERS.index(tier)
 
     @property
     def is_chat(self) -> bool:

@@ -16,7 +16,9 @@ from apps.providers.families import family_of
 
 FILE = Path(__file__).resolve().parent / "data" / "prices.json"
 MILLION = Decimal(1_000_000)
-_SNAPSHOT = re.compile(r"[-@](?:20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d)$")  # a dated name of a model costs what the model costs
+_SNAPSHOT = re.compile(
+    r"[-@](?:20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d)$"
+)  # a dated name of a model costs what the model costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,16 @@ def source() -> str:
 
 
 def cost(
-    usage: Usage, *, price_input: Decimal, price_output: Decimal, price_cached: Decimal | None, long_prompt: Mapping[str, Any] | None
+    usage: Usage,
+    *,
+    price_input: Decimal,
+    price_output: Decimal,
+    price_cached: Decimal | None,
+    long_prompt: Mapping[str, Any] | None,
 ) -> Decimal:
     """US dollars. Cached tokens are inside the input tokens, reasoning tokens inside the output tokens."""
     if long_prompt and usage.input_tokens > long_prompt["above_tokens"]:
+        # The file gives no price of cached tokens in long prompts; vendors that have one raise it as they raise the input's.
         stretch = Decimal(long_prompt["input"]) / price_input if price_input else Decimal(1)
         price_cached = None if price_cached is None else price_cached * stretch
         price_input, price_output = Decimal(long_prompt["input"]), Decimal(long_prompt["output"])
@@ -64,7 +72,7 @@ def cost(
 
 @cache
 def _file() -> dict[str, Any]:
-    return json.loads(FILE.read_text(encoding="utf-8"))  # type: ignore[no-any-return]
+    return json.loads(FILE.read_text(encoding="utf-8"))
 
 
 @cache

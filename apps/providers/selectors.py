@@ -74,27 +74,24 @@ def has_real_model(actor: Actor) -> bool:
 
 
 # ── Screens ───────────────────────────────────────────────────────────────────────────────────────────────────────
-def provider_states(actor: Actor) -> list[dict[str, Any]]:
-    """One row for each provider: is it on, what its last check said, how many of its models are in use. One query."""
-    return [
-        {
-            "id": provider.public_id,
-            "name": provider.name,
-            "display_name": provider.display_name,
-            "kind": provider.kind,
-            "is_local": provider.is_local,
-            "status": provider.status,
-            "status_label": str(provider.get_status_display()),
-            "is_up": provider.last_check_ok,
-            "message": provider.last_check_message,
-            "latency_ms": provider.last_check_ms,
-            "checked_at": provider.last_checked_at,
-            "models_total": provider.models_total,
-            "models_in_use": provider.models_in_use,
-            "models_failed": provider.models_failed,
-        }
-        for provider in providers_visible(actor)  # type: ignore[attr-defined]
-    ]
+def provider_state(provider: Provider) -> dict[str, Any]:
+    """Is it on, what its last check said, how many of its models are in use. For a row of `providers_visible`; no query."""
+    return {
+        "id": provider.public_id,
+        "name": provider.name,
+        "display_name": provider.display_name,
+        "kind": provider.kind,
+        "is_local": provider.is_local,
+        "status": provider.status,
+        "status_label": str(provider.get_status_display()),
+        "is_up": provider.last_check_ok,
+        "message": provider.last_check_message,
+        "latency_ms": provider.last_check_ms,
+        "checked_at": provider.last_checked_at,
+        "models_total": provider.models_total,  # type: ignore[attr-defined]
+        "models_in_use": provider.models_in_use,  # type: ignore[attr-defined]
+        "models_failed": provider.models_failed,  # type: ignore[attr-defined]
+    }
 
 
 def model_state(model: AIModel) -> dict[str, Any]:
@@ -104,7 +101,7 @@ def model_state(model: AIModel) -> dict[str, Any]:
         "id": model.public_id,
         "provider": model.provider.name,
         "model": model.key,
-        "label": str(model),
+        "display_name": str(model),
         "state": model.state,
         "state_label": state_label(model),
         "is_usable": is_usable,

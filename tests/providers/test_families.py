@@ -19,7 +19,10 @@ SAME = [
             "claude-4.5-haiku",
         ],
     ),
-    ("claude-3-5-sonnet-latest", ["claude-3-5-sonnet-20241022", "anthropic/claude-3.5-sonnet", "anthropic/claude-3.5-sonnet:beta"]),
+    (
+        "claude-3-5-sonnet-latest",
+        ["claude-3-5-sonnet-20241022", "anthropic/claude-3.5-sonnet", "anthropic/claude-3.5-sonnet:beta"],
+    ),
     ("gemini-3.1-pro", ["models/gemini-3.1-pro-preview", "google/gemini-3.1-pro-preview", "gemini-3.1-pro-latest"]),
     ("gemini-2.5-flash", ["gemini-2.5-flash-preview-05-20", "gemini-2.5-flash-preview-09-2025", "gemini-2.5-flash-001"]),
     ("mistral-large", ["mistral-large-latest", "mistral-large-2411", "mistral/mistral-large-latest"]),
@@ -41,11 +44,17 @@ SAME = [
             "meta-llama-3.1-8b-instruct:2",
         ],
     ),
-    ("llama-3.3-70b", ["llama-3.3-70b-versatile", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "Llama-3.3-70B-Instruct-IQ4_XS.gguf"]),
+    (
+        "llama-3.3-70b",
+        ["llama-3.3-70b-versatile", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "Llama-3.3-70B-Instruct-IQ4_XS.gguf"],
+    ),
     ("qwen3-8b", ["qwen3:8b", "Qwen/Qwen3-8B", "Qwen_Qwen3-8B-Q5_K_S.gguf", "qwen/qwen3-8b:free", "Qwen3-8B-UD-Q4_K_XL.gguf"]),
     ("qwen2.5-7b", ["qwen2.5:7b-instruct", "Qwen2.5-7B-Instruct-GPTQ-Int4", "Qwen2.5-7B-Instruct-Q4_0.gguf"]),
     ("gemma-3-4b", ["google/gemma-3-4b-it", "gemma3:4b", "gemma3:4b-it-qat", "google_gemma-3-4b-it-Q6_K.gguf"]),
-    ("mistral-7b-v0.3", ["mistral:7b-instruct-v0.3-q4_K_M", "mistralai/Mistral-7B-Instruct-v0.3", "TheBloke/Mistral-7B-Instruct-v0.3-GGUF"]),
+    (
+        "mistral-7b-v0.3",
+        ["mistral:7b-instruct-v0.3-q4_K_M", "mistralai/Mistral-7B-Instruct-v0.3", "TheBloke/Mistral-7B-Instruct-v0.3-GGUF"],
+    ),
     ("mixtral-8x7b", ["mixtral:8x7b", "mistralai/Mixtral-8x7B-Instruct", "mixtral-8x7b-instruct-4.0bpw-exl2"]),
     ("gpt-oss-20b", ["openai/gpt-oss-20b", "gpt-oss:20b", "ggml-org/gpt-oss-20b-GGUF", "gpt-oss-20b-mxfp4.gguf"]),
     ("deepseek-r1:7b", ["deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "DeepSeek-R1-Distill-Qwen-7B-Q4_K_M.gguf"]),
@@ -88,7 +97,9 @@ def test_it_keeps_sizes_and_versions_apart(one: str, other: str) -> None:
     assert family_of(one) != family_of(other)
 
 
-@pytest.mark.parametrize("key", [key for name, others in SAME for key in (name, *others)] + [key for pair in DIFFERENT for key in pair])
+@pytest.mark.parametrize(
+    "key", [key for name, others in SAME for key in (name, *others)] + [key for pair in DIFFERENT for key in pair]
+)
 def test_the_family_of_a_family_is_itself(key: str) -> None:
     assert family_of(family_of(key)) == family_of(key)
 

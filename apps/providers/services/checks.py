@@ -99,7 +99,9 @@ def quirks(value: Any, errors: FieldErrors) -> dict[str, Any]:
     for quirk, setting in value.items():
         types = QUIRKS.get(quirk)
         if types is None:
-            errors.add("quirks", _("There is no quirk “%(name)s”. Known: %(known)s.") % {"name": quirk, "known": ", ".join(QUIRKS)})
+            errors.add(
+                "quirks", _("There is no quirk “%(name)s”. Known: %(known)s.") % {"name": quirk, "known": ", ".join(QUIRKS)}
+            )
         elif not isinstance(setting, types) or (isinstance(setting, bool) and bool not in types):
             errors.add("quirks", _("The quirk “%s” has a value of the wrong type.") % quirk)
     return dict(value)

@@ -116,7 +116,7 @@ def _facts(provider: Provider, info: ModelInfo) -> dict[str, Any]:
 
 
 def _capabilities(info: ModelInfo, *, is_vendor: bool) -> list[str]:
-    """As listed. The four vendors' own chat APIs take tools and JSON schemas (their SDKs, read 2026-11-20), and do not list it."""
+    """As listed. The four vendors' own chat APIs take tools and JSON schemas (their SDKs, read 2026-11-20) without listing it."""
     given = set(info.capabilities)
     if is_vendor and "chat" in given:
         given |= {"tools", "json"}

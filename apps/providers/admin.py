@@ -1,0 +1,68 @@
+"""Providers, models and what they were used for, in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from apps.common.admin import BaseAdmin, JournalAdmin
+from apps.providers.models import AIModel, CreditUsage, Provider, QualityMetric
+
+
+@admin.register(Provider)
+class ProviderAdmin(BaseAdmin):
+    """Without address and key: they are changed on the provider's own page, which never lets a key follow to another host."""
+
+    list_display = ("display_name", "team", "kind", "base_url", "status", "is_local", "last_check_ok", "last_checked_at")
+    list_filter = ("status", "kind", "is_local", "last_check_ok")
+    search_fields = ("name", "display_name", "base_url", "team__name")
+    ordering = ("team", "priority", "name")
+    readonly_fields = (
+        "team", "kind", "base_url", "key_ending", "allows_private_address",
+        "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms",
+    )  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(AIModel)
+class AIModelAdmin(BaseAdmin):
+    list_display = ("key", "provider", "family", "tier", "price_input", "price_output", "is_active", "state", "checked_at")
+    list_filter = ("tier", "state", "is_active", "is_practice")
+    search_fields = ("key", "display_name", "family", "provider__name")
+    ordering = ("provider", "key")
+    readonly_fields = ("human_edits", "is_practice", "state", "last_error", "checked_at", "skill")
+
+    def save_model(self, request: HttpRequest, obj: AIModel, form: Any, change: bool) -> None:
+        """What staff set here no sync changes."""
+        obj.human_edits = sorted({*obj.human_edits, *form.changed_data})
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(CreditUsage)
+class CreditUsageAdmin(JournalAdmin):
+    list_display = (
+        "created_at",
+        "team",
+        "owner",
+        "provider_name",
+        "model_key",
+        "purpose",
+        "output_tokens",
+        "cost_usd",
+        "error_code",
+    )
+    list_filter = ("purpose", "is_estimated", "error_code")
+    search_fields = ("model_key", "provider_name", "owner__email", "linked_execution")
+    ordering = ("-created_at",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(QualityMetric)
+class QualityMetricAdmin(JournalAdmin):
+    list_display = ("model", "category", "executions", "successes", "validations", "validation_score_mean", "cost_usd")
+    list_select_related = ("model__provider",)
+    search_fields = ("model__key", "category")

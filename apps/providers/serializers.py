@@ -1,0 +1,178 @@
+"""Providers and models as JSON. What people send is judged by the services; here only its shape."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.common.api import PublicIdField, PublicSerializer
+from apps.providers import selectors
+from apps.providers.contract import CAPABILITIES, TIERS
+from apps.providers.models import AIModel, Provider
+
+
+class ProviderSerializer(PublicSerializer):
+    name = serializers.CharField(max_length=60, required=False)
+    display_name = serializers.CharField(max_length=120, required=False)
+    base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    api_key = serializers.CharField(max_length=4_000, required=False, allow_blank=True, write_only=True)
+    key_ending = serializers.CharField(read_only=True, help_text="The last four characters of the key.")
+    has_key = serializers.SerializerMethodField()
+    quirks = serializers.DictField(required=False)
+    priority = serializers.IntegerField(required=False, min_value=1, max_value=32_000)
+    models_total = serializers.IntegerField(read_only=True)
+    models_in_use = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Provider
+        fields = (
+            "id", "name", "display_name", "kind", "base_url", "api_key", "key_ending", "has_key", "status", "is_local",
+            "priority", "quirks", "models_total", "models_in_use", "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms",
+            "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = ("last_checked_at", "last_check_ok", "last_check_message", "last_check_ms")
+        extra_kwargs = {"is_local": {"required": False}}
+
+    def get_has_key(self, provider: Provider) -> bool:
+        return bool(provider.api_key)
+
+
+class NewProviderSerializer(serializers.Serializer):
+    name = serializers.CharField(max_length=60, required=False, help_text="Made from display_name when left out.")
+    display_name = serializers.CharField(max_length=120, required=False)
+    kind = serializers.CharField(max_length=30)
+    base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    api_key = serializers.CharField(max_length=4_000, required=False, allow_blank=True, write_only=True)
+    is_local = serializers.BooleanField(required=False, allow_null=True, default=None)
+    priority = serializers.IntegerField(required=False, min_value=1, max_value=32_000)
+    quirks = serializers.DictField(required=False)
+    check = serializers.BooleanField(required=False, default=False, write_only=True)
+
+
+class SwitchSerializer(serializers.Serializer):
+    on = serializers.BooleanField(required=False)
+
+
+class CheckResultSerializer(serializers.Serializer):
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+    latency_ms = serializers.IntegerField(allow_null=True)
+    models = serializers.IntegerField(allow_null=True)
+    error_code = serializers.CharField(allow_blank=True)
+    field = serializers.CharField(allow_null=True, required=False)
+
+
+class SyncResultSerializer(serializers.Serializer):
+    added = serializers.IntegerField()
+    updated = serializers.IntegerField()
+    gone = serializers.IntegerField()
+
+
+class ProviderStateSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    display_name = serializers.CharField()
+    kind = serializers.CharField()
+    is_local = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=Provider.Status.choices)
+    status_label = serializers.CharField()
+    is_up = serializers.BooleanField(allow_null=True, help_text="As the last check said; null: never checked.")
+    message = serializers.CharField()
+    latency_ms = serializers.IntegerField(allow_null=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+    models_total = serializers.IntegerField()
+    models_in_use = serializers.IntegerField()
+    models_failed = serializers.IntegerField()
+
+
+class FoundSerializer(serializers.Serializer):
+    kind = serializers.CharField()
+    display_name = serializers.CharField()
+    base_url = serializers.CharField()
+    models = serializers.ListField(child=serializers.CharField())
+    preset = serializers.CharField()
+
+
+class ModelChangesSerializer(serializers.ModelSerializer):
+    capabilities = serializers.ListField(child=serializers.ChoiceField(choices=CAPABILITIES), required=False)
+    tier = serializers.ChoiceField(choices=TIERS, required=False)
+
+    class Meta:
+        model = AIModel
+        fields = (
+            "display_name", "family", "tier", "capabilities", "context_window", "price_input", "price_output", "price_cached",
+            "is_active",
+        )  # fmt: skip
+        extra_kwargs = {"family": {"required": False}, "is_active": {"required": False}}
+
+
+class ModelSerializer(PublicSerializer, ModelChangesSerializer):
+    provider = PublicIdField(access=selectors.access_provider)
+    provider_name = serializers.CharField(source="provider.name", read_only=True)
+    key = serializers.CharField(max_length=190)
+    state_label = serializers.SerializerMethodField()
+    human_edits = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Fields that no sync changes.")
+
+    class Meta:
+        model = AIModel
+        fields = (
+            "id", "provider", "provider_name", "key", *ModelChangesSerializer.Meta.fields, "price_long_prompt", "price_source",
+            "quantization", "size_bytes", "is_practice", "skill", "state", "state_label", "last_error", "failed_until",
+            "checked_at", "human_edits", "created_at", "updated_at",
+        )  # fmt: skip
+        read_only_fields = (
+            "price_long_prompt", "price_source", "quantization", "size_bytes", "is_practice", "skill", "state", "last_error",
+            "failed_until", "checked_at",
+        )  # fmt: skip
+        extra_kwargs = ModelChangesSerializer.Meta.extra_kwargs
+        validators: list = []  # the service says it in words, also for a name that differs in case alone
+
+    @extend_schema_field(serializers.CharField())
+    def get_state_label(self, model: AIModel) -> str:
+        return selectors.state_label(model)
+
+
+class ModelStateSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    provider = serializers.CharField()
+    model = serializers.CharField()
+    display_name = serializers.CharField()
+    state = serializers.ChoiceField(choices=AIModel.State.choices)
+    state_label = serializers.CharField()
+    is_usable = serializers.BooleanField()
+    is_external = serializers.BooleanField()
+    last_error = serializers.CharField()
+    failed_until = serializers.DateTimeField(allow_null=True)
+    checked_at = serializers.DateTimeField(allow_null=True)
+
+
+class LoadSerializer(serializers.Serializer):
+    context_length = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=100_000_000)
+
+
+class DaysSerializer(serializers.Serializer):
+    days = serializers.IntegerField(required=False, default=30, min_value=1, max_value=3_650)
+
+
+class QualitySerializer(serializers.Serializer):
+    category = serializers.CharField()
+    executions = serializers.IntegerField()
+    success_rate = serializers.DecimalField(max_digits=5, decimal_places=2, allow_null=True)
+    validation_score = serializers.DecimalField(max_digits=5, decimal_places=2, allow_null=True)
+    latency_ms = serializers.IntegerField(allow_null=True)
+    tokens = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(max_digits=14, decimal_places=8)
+
+
+class ModelStatsSerializer(serializers.Serializer):
+    days = serializers.IntegerField()
+    calls = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(max_digits=20, decimal_places=8, allow_null=True)
+    calls_without_price = serializers.IntegerField()
+    latency_ms = serializers.IntegerField(allow_null=True)
+    first_token_ms = serializers.IntegerField(allow_null=True)
+    tokens_per_second = serializers.FloatField(allow_null=True)
+    quality = QualitySerializer(many=True)
