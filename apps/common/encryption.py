@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import models
 from django.db.models.expressions import BaseExpression, Value
 from django.utils.functional import SimpleLazyObject
 from encrypted_model_fields import fields as library
@@ -43,7 +44,9 @@ class Cipher:
         mark, _, rest = sealed.decode().partition(":")
         key_id, _, body = rest.partition(":")
         if mark != MARK or key_id not in self.keys:
-            raise CannotDecrypt(f"This secret was encrypted with the key {key_id or '?'}, which ORQ_ENCRYPTION_KEYS does not hold.")
+            raise CannotDecrypt(
+                f"This secret was encrypted with the key {key_id or '?'}, which ORQ_ENCRYPTION_KEYS does not hold."
+            )
         raw = base64.b64decode(body)
         try:
             return AESGCM(self.keys[key_id]).decrypt(raw[:12], raw[12:], key_id.encode())
@@ -81,5 +84,9 @@ class _Guarded:
         return value if value is None else str(value)
 
 
-class EncryptedText(_Guarded, library.EncryptedTextField):
-    """A text that is stored encrypted. It cannot be filtered, ordered or changed by expressions."""
+if TYPE_CHECKING:
+    EncryptedText = models.TextField
+else:
+
+    class EncryptedText(_Guarded, library.EncryptedTextField):
+        """A text that is stored encrypted. It cannot be filtered, ordered or changed by expressions."""

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-MONEY = {"max_digits": 14, "decimal_places": 8}  # US dollars; a token can cost 0.00000005
-PERCENT = {"max_digits": 5, "decimal_places": 2}
+MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 8}  # US dollars; a token can cost 0.00000005
+PERCENT: dict[str, Any] = {"max_digits": 5, "decimal_places": 2}
 HUNDRED = Decimal(100)
 
 

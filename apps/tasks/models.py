@@ -26,10 +26,11 @@ POLICY_SCHEMA = {
         "on_too_few_models": {"enum": ["ask", "continue"]},
     },
 }
+MODEL_ROLES = ("planner", "executor", "validator", "tie_breaker")
 CAST_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {role: {"type": "string"} for role in ("planner", "executor", "validator", "tie_breaker")},
+    "properties": {role: {"type": "string"} for role in MODEL_ROLES},
 }
 CRITERIA_SCHEMA = {"type": "array", "items": {"type": "string"}}
 
@@ -71,7 +72,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def waiting(self) -> TaskQuerySet:
         """To be worked on and held by nobody: urgency first, then the oldest."""
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
-        return self.filter(free, status__in=(TaskStatus.PENDING, *AT_WORK), is_started=True).order_by("-priority", "created_at", "pk")
+        return self.filter(free, status__in=(TaskStatus.PENDING, *AT_WORK), is_started=True).order_by(
+            "-priority", "created_at", "pk"
+        )
 
     def held(self) -> TaskQuerySet:
         return self.filter(lease_until__gte=timezone.now())
@@ -97,13 +100,14 @@ class Task(OwnedRow):
     confidence = models.DecimalField(_("confidence, %"), null=True, blank=True, **PERCENT)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
+    error_data = models.JSONField(default=dict, blank=True)  # what the words for `error_code` are filled with
     is_sample = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_owner = models.CharField(max_length=80, blank=True)  # which worker runs it
     lease_until = models.DateTimeField(null=True, blank=True)
     runs = models.PositiveIntegerField(default=0)  # how often a worker has taken it up
-    idempotency_key = models.CharField(max_length=120, null=True, blank=True)
+    idempotency_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001 - unique only where there is one
 
     objects = TaskQuerySet.as_manager()
 
@@ -144,18 +148,20 @@ class Subtask(Row):
     description = models.TextField()
     category = models.CharField(max_length=60, default="general")
     acceptance_criteria = CheckedJSON(default=list, blank=True, schema=CRITERIA_SCHEMA)
-    depends_on: models.ManyToManyField = models.ManyToManyField("self", symmetrical=False, related_name="needed_by", db_table="subtask_dependencies")
+    depends_on: models.ManyToManyField = models.ManyToManyField(
+        "self", symmetrical=False, related_name="needed_by", db_table="subtask_dependencies"
+    )
     status = models.CharField(max_length=20, choices=SubtaskStatus.choices, default=SubtaskStatus.PENDING)
     round = models.PositiveSmallIntegerField(default=1)  # a retry by hand opens a new round; the journal keeps the old ones
     attempts = models.PositiveSmallIntegerField(default=0)
     escalations = models.PositiveSmallIntegerField(default=0)
     asked_executor = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     executor = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    executor_family = models.CharField(max_length=120, null=True, blank=True)
+    executor_family = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001 - an empty seat equals no other
     validator = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    validator_family = models.CharField(max_length=120, null=True, blank=True)
+    validator_family = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     tie_breaker = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    tie_breaker_family = models.CharField(max_length=120, null=True, blank=True)
+    tie_breaker_family = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     result = models.TextField(blank=True)
     verdict = CheckedJSON(null=True, blank=True, schema={"type": ["object", "null"]})
     divergence = models.DecimalField(null=True, blank=True, **PERCENT)

@@ -1,0 +1,127 @@
+"""The words for the engine's codes: what happened and what to do about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+if TYPE_CHECKING:
+    from apps.tasks.models import Task
+
+
+def explain(code: str, *, default: str = "", **extra: Any) -> str:
+    """A sentence for people about how a run ended, in the language of now. An unknown code gives `default`."""
+    known = _EXPLANATIONS.get(code)
+    return known(extra) if known else default or code
+
+
+def explain_task(task: Task) -> str:
+    """Why the task is where it is; empty when there is nothing to say."""
+    return explain(task.error_code, default=task.error, **task.error_data) if task.error_code else ""
+
+
+def describe(event: str, data: dict[str, Any], *, default: str = "") -> str:
+    """A log entry in words, in the language of now."""
+    known = _EVENTS.get(event)
+    return known(defaultdict(str, data)) if known else default or event.replace("_", " ")
+
+
+def headline(kind: str, title: str) -> str:
+    return {
+        "task_completed": _("Finished: %s"),
+        "task_failed": _("Failed: %s"),
+        "task_needs_you": _("Needs you: %s"),
+    }[kind] % title
+
+
+def _too_few_models(extra: dict[str, Any]) -> str:
+    if extra.get("role") == "tie_breaker":
+        return _(
+            "Author and checker disagree, and there is no third model to settle it. Add or switch on a model of another family "
+            "and resume, or let this task go on without settling."
+        )
+    return _(
+        "There is only one family of models in use, and no model may check its own work. Add or switch on a second one and "
+        "resume, or let this task go on marked as not cross-checked."
+    )
+
+
+def _over_budget(extra: dict[str, Any]) -> str:
+    return _("The next call could cost more than what is left of the budget (US$ %(left)s). Raise the budget and resume.") % {
+        "left": extra.get("left", "0")
+    }
+
+
+def _named(extra: dict[str, Any], key: str) -> str:
+    return "; ".join(f"{name}: {what}" for name, what in (extra.get(key) or {}).items())
+
+
+def _no_model(extra: dict[str, Any]) -> str:
+    rejected = _named(extra, "rejected")
+    sentence = _("No model that could do this is in use. Add a provider or switch a model on, then start the task again.")
+    return f"{sentence} ({rejected})" if rejected else sentence
+
+
+def _no_checker(extra: dict[str, Any]) -> str:
+    sentence = _("No other model gave a usable verdict. Resume to try again, or let the task go on marked as not cross-checked.")
+    return f"{sentence} ({_named(extra, 'tried')})" if extra.get("tried") else sentence
+
+
+def _no_model_answered(extra: dict[str, Any]) -> str:
+    return _("Every model that was asked failed. Look at the providers' states, then retry.") + f" ({_named(extra, 'tried')})"
+
+
+def _subtasks_failed(extra: dict[str, Any]) -> str:
+    sentence = _("Steps could not be finished. What is done is kept; retry the failed steps or start the task again.")
+    return f"{sentence} ({_named(extra, 'failed')})"
+
+
+def _time_limit(extra: dict[str, Any]) -> str:
+    return _("The time limit was reached. What is done is kept; start the task again to go on from there.")
+
+
+def _unexpected(extra: dict[str, Any]) -> str:
+    return _("Something went wrong in the product itself; the log has the details. Start the task again to go on from there.")
+
+
+_EXPLANATIONS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "too_few_models": _too_few_models,
+    "over_budget": _over_budget,
+    "no_model": _no_model,
+    "no_checker_answered": _no_checker,
+    "no_model_answered": _no_model_answered,
+    "subtasks_failed": _subtasks_failed,
+    "time_limit": _time_limit,
+    "unexpected": _unexpected,
+}
+
+_EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "created": lambda d: _("Created"),
+    "started": lambda d: _("Started"),
+    "paused": lambda d: _("Paused"),
+    "resumed": lambda d: _("Resumed"),
+    "cancelled": lambda d: _("Cancelled"),
+    "completed": lambda d: _("Completed"),
+    "failed": lambda d: _("Failed"),
+    "awaiting_approval": lambda d: _("The plan awaits approval"),
+    "plan_approved": lambda d: _("The plan was approved"),
+    "too_few_models": lambda d: _("Stopped: too few different models"),
+    "over_budget": lambda d: _("Stopped: the budget does not cover the next call"),
+    "no_checker_answered": lambda d: _("Stopped: no usable verdict"),
+    "retried": lambda d: _("Retried by hand"),
+    "escalated_by_hand": lambda d: _("Escalated by hand"),
+    "planner_failed": lambda d: _("%(model)s could not plan: %(message)s") % d,
+    "plan_refused": lambda d: _("The plan of %(model)s was refused: %(message)s") % d,
+    "author_failed": lambda d: _("%(model)s could not write it: %(message)s") % d,
+    "checker_failed": lambda d: _("%(model)s could not check it: %(message)s") % d,
+    "verdict_refused": lambda d: _("The verdict of %(model)s was refused: %(message)s") % d,
+    "judge_failed": lambda d: _("%(model)s could not settle it: %(message)s") % d,
+    "ruling_refused": lambda d: _("The ruling of %(model)s was refused: %(message)s") % d,
+    "continued": lambda d: _("The answer of %(model)s was cut by length and continued") % d,
+    "interrupted": lambda d: _("The stream of %(model)s broke off and was started again") % d,
+    "escalated": lambda d: _("Given to another author: %(reason)s") % d,
+    "subtask_failed": lambda d: _("The step failed: %(message)s") % d,
+}

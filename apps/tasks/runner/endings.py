@@ -1,0 +1,123 @@
+"""How a run ends in the task's row: completed, waiting for a person, cancelled, failed, or left for the next worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+
+from apps.accounts.services import notify
+from apps.common.errors import OrquestradorError
+from apps.tasks import messages
+from apps.tasks.engine.errors import AwaitingApproval, LeaseLost, PauseRequested, Stop
+from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.runner import announce
+from apps.tasks.states import try_move
+
+log = logging.getLogger(__name__)
+
+AT_REST = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
+
+
+def completed(task: Task, holder: str) -> None:
+    if _rest(task, holder, TaskStatus.COMPLETED, event="completed"):
+        _tell_owner(task, "task_completed")
+
+
+def ended_early(task: Task, holder: str, error: BaseException, stop_reason: str) -> None:
+    """Put the task to rest as what ended it demands."""
+    if isinstance(error, asyncio.CancelledError):
+        _cancelled_from_outside(task, holder, stop_reason)
+    elif isinstance(error, TimeoutError):
+        _fail(task, holder, "time_limit", {})
+    elif isinstance(error, LeaseLost):
+        log.warning("the lease was lost; another worker runs the task")
+    elif isinstance(error, AwaitingApproval):
+        if _rest(task, holder, TaskStatus.AWAITING_APPROVAL, event="awaiting_approval"):
+            _tell_owner(task, "task_needs_you")
+    elif isinstance(error, PauseRequested):
+        _let_go(task, holder)  # the person who paused it has set its status; perhaps it has been resumed since
+    elif isinstance(error, Stop):
+        code = error.code
+        if _rest(task, holder, TaskStatus.PAUSED, event=code, error_code=code, error=error.message, data=error.extra):
+            _tell_owner(task, "task_needs_you")
+    elif isinstance(error, OrquestradorError):
+        _fail(task, holder, error.code, error.extra, message=error.message)
+    else:
+        log.error("a task ended unexpectedly", exc_info=error)
+        _fail(task, holder, "unexpected", {"kind": type(error).__name__})
+
+
+def _cancelled_from_outside(task: Task, holder: str, stop_reason: str) -> None:
+    if stop_reason in ("cancelled", "worker_stopped"):
+        _let_go(task, holder)  # a stopped worker's task goes on where it stopped as soon as another looks
+
+
+def _let_go(task: Task, holder: str) -> None:
+    with transaction.atomic():
+        row = Task.objects.select_for_update().filter(pk=task.pk, lease_owner=holder).first()
+        if row is None:
+            return
+        if row.status == TaskStatus.CANCELLED:
+            close_open_subtasks(row)
+        _release(row, holder)
+    announce.changed(row)
+
+
+def close_open_subtasks(task: Task) -> None:
+    """What was not at rest when a task was cancelled is cancelled with it."""
+    Subtask.objects.filter(task=task).exclude(status__in=AT_REST).update(
+        status=SubtaskStatus.CANCELLED, finished_at=timezone.now()
+    )
+
+
+def _fail(task: Task, holder: str, code: str, extra: dict[str, Any], *, message: str = "") -> None:
+    if _rest(task, holder, TaskStatus.FAILED, event="failed", error_code=code, error=message, data=extra, level="error"):
+        _tell_owner(task, "task_failed")
+
+
+def _rest(
+    task: Task,
+    holder: str,
+    status: str,
+    *,
+    event: str,
+    error_code: str = "",
+    error: str = "",
+    data: dict[str, Any] | None = None,
+    level: str = "info",
+) -> bool:
+    """Move the task to `status`, let go of the lease, and log it; False when a person was quicker."""
+    with transaction.atomic():
+        row = Task.objects.select_for_update().filter(pk=task.pk, lease_owner=holder).first()
+        if row is None:
+            return False
+        plain = _plain(data or {})
+        moved = try_move(row, status, error_code=error_code, error=error, error_data=plain)
+        ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=plain)
+        if row.status == TaskStatus.CANCELLED:
+            close_open_subtasks(row)
+        _release(row, holder)
+    announce.changed(row)
+    return moved
+
+
+def _release(task: Task, holder: str) -> None:
+    Task.objects.filter(pk=task.pk, lease_owner=holder).update(lease_owner="", lease_until=None)
+
+
+def _tell_owner(task: Task, kind: str) -> None:
+    task.refresh_from_db()
+    if task.owner is not None:
+        with translation.override(task.owner.language or settings.LANGUAGE_CODE):
+            title, body = messages.headline(kind, task.title), messages.explain_task(task)
+        notify(task.owner, kind=kind, title=title, body=body, url=f"/tasks/{task.public_id}/")
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    kept = (str, int, float, bool, list, dict, type(None))
+    return {name: value if isinstance(value, kept) else str(value) for name, value in data.items()}

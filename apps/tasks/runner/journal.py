@@ -1,0 +1,272 @@
+"""The task's memory in the database: steps and calls, each written in one short transaction under the task's lease.
+
+What a restarted task needs is read once, at the start; from then on the copy in memory is kept up with every write.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from apps.common.db import in_db
+from apps.common.errors import OrquestradorError
+from apps.providers.contract import ChatRequest, Completion
+from apps.providers.errors import ProviderError
+from apps.providers.models import CreditUsage
+from apps.providers.services import usage_record
+from apps.tasks.engine.errors import Failure, LeaseLost
+from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
+from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.runner import announce, projections
+from apps.tasks.states import try_move
+
+
+class StoredError(ProviderError, Failure):
+    """An error of an earlier run of this task, read back; it is not provoked again."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DatabaseJournal:
+    """The engine's Journal for one task and one holder of its lease."""
+
+    def __init__(self, task: Task, lease_owner: str) -> None:
+        self.task = task
+        self.lease_owner = lease_owner
+        self._steps: dict[str, Any] = {}
+        self._answers: dict[str, Answer | OrquestradorError] = {}
+
+    def load(self) -> None:
+        """Read what earlier runs finished, and set aside what they began and never finished."""
+        self._steps = dict(self.task.steps.filter(result__isnull=False).values_list("key", "result"))
+        for call in self.task.calls.exclude(status__in=(Call.Status.STARTED, Call.Status.CANCELLED)):
+            self._answers[call.key] = _answer_of(call)
+        with transaction.atomic():
+            for call in self.task.calls.filter(status=Call.Status.STARTED):
+                _set_aside(call, error_code="lost", error="The run ended before this answer was stored.")
+
+    # ── stages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def stage_result(self, key: str, result_type: Any) -> Any | None:
+        stored = self._steps.get(key)
+        return None if stored is None else msgspec.convert(stored, result_type, strict=False)
+
+    async def stage_begin(self, key: str, stage: str, subtask: PlannedSubtask | None) -> None:
+        def write(row: Subtask | None) -> None:
+            Step.objects.get_or_create(task=self.task, key=key, defaults={"stage": stage, "subtask": row})
+            projections.stage_begun(self.task, stage, row)
+
+        await self._write(write, subtask, tell=stage in projections.SEEN_AT_START)
+
+    async def stage_finish(self, key: str, stage: str, subtask: PlannedSubtask | None, result: Any) -> None:
+        stored = msgspec.to_builtins(result)
+
+        def write(row: Subtask | None) -> None:
+            step = Step.objects.select_for_update().get(task=self.task, key=key)
+            if step.result is not None:
+                return  # written before by a run that did not live to hear of it
+            step.result, step.finished_at, step.error = stored, timezone.now(), ""
+            step.save(update_fields=["result", "finished_at", "error"])
+            projections.stage_done(self.task, stage, row, result)
+
+        await self._write(write, subtask, tell=stage in projections.SEEN_AT_END)
+        self._steps[key] = stored
+
+    async def stage_fail(self, key: str, error: OrquestradorError) -> None:
+        await self._write(lambda row: Step.objects.filter(task=self.task, key=key).update(error=error.message), None)
+
+    # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def call_result(self, key: str) -> Answer | OrquestradorError | None:
+        return self._answers.get(key)
+
+    async def call_begin(
+        self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
+    ) -> None:
+        def write(row: Subtask | None) -> None:
+            Call.objects.create(
+                public_id=uuid.uuid4(),
+                task=self.task,
+                subtask=row,
+                key=key,
+                purpose=purpose,
+                model=projections.model_row(model),
+                model_name=model.label,
+                request=[{"role": message.role, "content": message.content} for message in request.messages],
+            )
+            if row is not None:
+                projections.call_begun(row, purpose, model)
+
+        await self._write(write, subtask, tell=subtask is not None)
+
+    async def call_partial(self, key: str, text: str) -> None:
+        await self._write(lambda row: Call.objects.filter(task=self.task, key=key).update(text=text), None)
+
+    async def call_finish(self, key: str, model: ModelRef, completion: Completion) -> Decimal | None:
+        answer = Answer(model, completion)
+
+        def write(row: Subtask | None) -> Decimal | None:
+            call = Call.objects.select_related("model__provider").get(task=self.task, key=key)
+            usage = self._usage(call, completion=completion)
+            call.status, call.finished_at = Call.Status.DONE, timezone.now()
+            call.text, call.answer, call.usage = completion.text, msgspec.to_builtins(answer), usage
+            call.save(update_fields=["status", "finished_at", "text", "answer", "usage"])
+            return usage.cost_usd
+
+        cost = await self._write(write, None)
+        self._answers[key] = answer
+        return cost
+
+    async def call_fail(self, key: str, error: OrquestradorError) -> Decimal | None:
+        partial: Completion | None = error.extra.get("partial")
+
+        def write(row: Subtask | None) -> Decimal | None:
+            call = Call.objects.select_related("model__provider").get(task=self.task, key=key)
+            usage = self._usage(call, completion=partial, error_code=error.code)
+            call.status, call.finished_at, call.usage = Call.Status.FAILED, timezone.now(), usage
+            call.error_code, call.error = error.code, error.message
+            call.text = partial.text if partial else call.text
+            call.save(update_fields=["status", "finished_at", "usage", "error_code", "error", "text"])
+            return usage.cost_usd if partial else None
+
+        cost = await self._write(write, None)
+        self._answers[key] = StoredError(error.code, error.message)
+        return cost
+
+    async def call_cancel(self, key: str, text: str) -> None:
+        """Keep what had come of an answer that we cut ourselves. Also works when the lease is gone."""
+
+        def write() -> None:
+            call = (
+                Call.objects.filter(task=self.task, key=key, status=Call.Status.STARTED).select_related("model__provider").first()
+            )
+            if call is not None:
+                call.text = text
+                call.usage = self._usage(call, completion=None, error_code="cancelled")
+                _set_aside(call, error_code="cancelled", error="")
+
+        await in_db(write)
+
+    # ── money, plan, subtasks, log ────────────────────────────────────────────────────────────────────────────────
+
+    async def spent_usd(self) -> Decimal:
+        def total() -> Decimal:
+            rows = CreditUsage.objects.filter(linked_execution=self.task.public_id)
+            return rows.aggregate(total=Sum("cost_usd"))["total"] or Decimal(0)
+
+        return await in_db(total)
+
+    async def approved_plan(self) -> Plan | None:
+        def read(row: Subtask | None) -> Plan | None:
+            self.task.refresh_from_db(fields=["plan_approved_at", "approve_plan", "status"])
+            if self.task.approve_plan and self.task.plan_approved_at is None:
+                return None
+            try_move(self.task, TaskStatus.RUNNING)
+            return plan_of(self.task)
+
+        return await self._write(read, None, tell=True)
+
+    async def subtask_fail(self, subtask: PlannedSubtask, error: OrquestradorError) -> None:
+        def write(row: Subtask | None) -> None:
+            assert row is not None
+            row.status, row.error, row.finished_at = SubtaskStatus.FAILED, error.message, timezone.now()
+            row.save(update_fields=["status", "error", "finished_at", "updated_at"])
+            self._log("subtask_failed", row, level="error", code=error.code, message=error.message, **_plain(error.extra))
+
+        await self._write(write, subtask, tell=True)
+
+    async def subtask_skip(self, subtask: PlannedSubtask) -> None:
+        def write(row: Subtask | None) -> None:
+            assert row is not None
+            row.status = SubtaskStatus.SKIPPED
+            row.save(update_fields=["status", "updated_at"])
+
+        await self._write(write, subtask, tell=True)
+
+    async def note(self, event: str, subtask: PlannedSubtask | None, **data: Any) -> None:
+        await self._write(lambda row: self._log(event, row, **data), subtask)
+
+    # ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _write(self, change: Callable[[Subtask | None], Any], subtask: PlannedSubtask | None, *, tell: bool = False) -> Any:
+        """Run `change` in a transaction that first proves and renews the lease; tell the pages afterwards."""
+
+        def write() -> Any:
+            with transaction.atomic():
+                lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
+                if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_until):
+                    raise LeaseLost("another worker has taken this task over")
+                row = None
+                if subtask is not None:
+                    row = Subtask.objects.select_for_update().get(task=self.task, order=subtask.order)
+                given = change(row)
+            if tell:
+                announce.changed(self.task, row)
+            return given
+
+        return await in_db(write)
+
+    def _usage(self, call: Call, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
+        return usage_record(
+            team_id=self.task.team_id,
+            owner_id=self.task.owner_id,
+            model=call.model,
+            purpose=call.purpose,
+            completion=completion,
+            error_code=error_code,
+            linked_execution=self.task.public_id,
+            latency_ms=round((timezone.now() - call.started_at).total_seconds() * 1000),
+        )
+
+    def _log(self, event: str, row: Subtask | None, *, level: str = "info", message: str = "", **data: Any) -> None:
+        ExecutionLog.objects.create(task=self.task, subtask=row, level=level, event=event, message=message, data=_plain(data))
+        announce.noted(self.task, level=level, event=event, message=message)
+
+
+def plan_of(task: Task) -> Plan:
+    """The plan as the rows have it, a person's changes included."""
+    rows = task.subtasks.order_by("order").prefetch_related("depends_on").select_related("asked_executor")
+    return Plan(
+        tuple(
+            PlannedSubtask(
+                order=row.order,
+                title=row.title,
+                description=row.description,
+                category=row.category,
+                depends_on=tuple(sorted(need.order for need in row.depends_on.all())),
+                acceptance_criteria=tuple(row.acceptance_criteria),
+                asked_executor=str(row.asked_executor.public_id) if row.asked_executor else None,
+                round=row.round,
+            )
+            for row in rows
+        )
+    )
+
+
+def _answer_of(call: Call) -> Answer | OrquestradorError:
+    if call.status == Call.Status.DONE:
+        return msgspec.convert(call.answer, Answer, strict=False)
+    return StoredError(call.error_code, call.error)
+
+
+def _set_aside(call: Call, *, error_code: str, error: str) -> None:
+    """Free the key of a call that gave no answer, so that it can be asked again; the row stays as history."""
+    call.status, call.error_code, call.error = Call.Status.CANCELLED, error_code, error
+    call.finished_at = timezone.now()
+    call.key = f"{call.key}~{call.pk}"
+    call.save(update_fields=["status", "error_code", "error", "finished_at", "key", "text", "usage"])
+
+
+def _plain(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: msgspec.to_builtins(value) for name, value in data.items() if not isinstance(value, Completion)}

@@ -1,0 +1,171 @@
+"""What each stage changes in the rows that people see; runs inside the transaction that stores the stage's result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from django.utils import timezone
+
+from apps.providers.models import AIModel
+from apps.providers.services import quality_record
+from apps.tasks.engine.types import Check, Draft, ModelRef, Outcome, Plan, PlannedSubtask, Result, Settlement
+from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.states import try_move
+
+SIDES = {"author": "executor", "checker": "validator", "neither": "neither"}  # the engine's words → the product's
+SEEN_AT_START = ("plan", "execute")
+SEEN_AT_END = ("plan", "execute", "validate", "tie-break", "conclude", "compose")
+SEATS = {"execute": "executor", "validate": "validator", "tie-break": "tie_breaker"}
+
+
+def model_row(ref: ModelRef | None) -> AIModel | None:
+    return AIModel.objects.filter(public_id=ref.id).first() if ref else None
+
+
+def stage_begun(task: Task, stage: str, subtask: Subtask | None) -> None:
+    if stage == "plan":
+        try_move(task, TaskStatus.PLANNING)
+    if subtask is not None and stage == "execute":
+        changes: dict[str, Any] = {"status": SubtaskStatus.RUNNING, "attempts": subtask.attempts + 1, "error": ""}
+        if subtask.started_at is None:
+            changes["started_at"] = timezone.now()
+        _update(subtask, **changes)
+
+
+def call_begun(subtask: Subtask, stage: str, ref: ModelRef) -> None:
+    """Somebody takes a seat; those who sat after it in an earlier attempt leave."""
+    model = model_row(ref)
+    empty = {"tie_breaker": None, "tie_breaker_family": None}
+    if stage == "execute":
+        _update(
+            subtask, executor=model, executor_family=ref.family, validator=None, validator_family=None, divergence=None,
+            tie_break=None, verdict=None, divergence_parts={}, result="", confidence=None, **empty,
+        )  # fmt: skip
+    elif stage == "validate":
+        _update(subtask, status=SubtaskStatus.VALIDATING, validator=model, validator_family=ref.family, **empty)
+    elif stage == "tie-break":
+        _update(subtask, status=SubtaskStatus.TIE_BREAKING, tie_breaker=model, tie_breaker_family=ref.family)
+
+
+def stage_done(task: Task, stage: str, subtask: Subtask | None, result: Any) -> None:
+    if stage == "plan":
+        _plan_made(task, result)
+    elif stage == "compose":
+        _composed(task, result)
+    elif subtask is not None and stage in _SUBTASK_STAGES:
+        _SUBTASK_STAGES[stage](task, subtask, result)
+
+
+def _plan_made(task: Task, plan: Plan) -> None:
+    plan_write(task, plan.subtasks)
+    Task.objects.filter(pk=task.pk).update(plan=plan_json(plan))
+
+
+def plan_json(plan: Plan) -> dict:
+    data = msgspec.to_builtins(plan)
+    for subtask in data["subtasks"]:
+        subtask.pop("asked_executor")
+        subtask.pop("round")
+    return data
+
+
+def plan_write(task: Task, planned: tuple[PlannedSubtask, ...]) -> None:
+    """Replace the task's subtasks by those of a plan of which nothing has run."""
+    task.subtasks.all().delete()
+    rows = {
+        item.order: Subtask.objects.create(
+            task=task,
+            order=item.order,
+            title=item.title,
+            description=item.description,
+            category=item.category,
+            acceptance_criteria=list(item.acceptance_criteria),
+        )
+        for item in planned
+    }
+    for item in planned:
+        rows[item.order].depends_on.set([rows[need] for need in item.depends_on])
+
+
+def _drafted(task: Task, subtask: Subtask, draft: Draft) -> None:
+    _update(subtask, result=draft.text)
+
+
+def _checked(task: Task, subtask: Subtask, check: Check) -> None:
+    _update(
+        subtask,
+        verdict=msgspec.to_builtins(check.verdict) if check.verdict else {"reason_not": check.reason_not},
+        divergence=_percent(check.divergence.total) if check.divergence else None,
+        divergence_parts=dict(check.divergence.parts) if check.divergence else {},
+        cross_validated=check.verdict is not None,
+    )
+
+
+def _settled(task: Task, subtask: Subtask, settlement: Settlement) -> None:
+    if settlement.ruling is not None:
+        _update(subtask, tie_break={"winner": SIDES[settlement.ruling.winner], "reason": settlement.ruling.reason})
+
+
+def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
+    _count_quality(subtask, outcome)
+    if outcome.escalate_because:
+        _update(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence))
+        ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data={"reason": outcome.escalate_because})
+        return
+    _update(
+        subtask,
+        status=SubtaskStatus.COMPLETED,
+        finished_at=timezone.now(),
+        result=outcome.text,
+        executor=model_row(outcome.author),
+        executor_family=outcome.author.family,
+        validator=model_row(outcome.checker),
+        validator_family=outcome.checker.family if outcome.checker else None,
+        tie_breaker=model_row(outcome.judge),
+        tie_breaker_family=outcome.judge.family if outcome.judge else None,
+        tie_break={"winner": SIDES[outcome.winner], "reason": outcome.reason} if outcome.winner else None,
+        divergence=None if outcome.divergence is None else _percent(outcome.divergence),
+        confidence=_percent(outcome.confidence),
+        cross_validated=outcome.cross_validated,
+        suspect=outcome.suspect,
+        escalations=outcome.escalations,
+    )
+
+
+def _count_quality(subtask: Subtask, outcome: Outcome) -> None:
+    author = subtask.executor
+    if author is not None:
+        quality_record(
+            author,
+            subtask.category,
+            success=not outcome.escalate_because and outcome.winner in (None, "author"),
+            score=None if outcome.validation_score is None else _percent(outcome.validation_score),
+            latency_ms=outcome.latency_ms,
+            tokens=outcome.tokens,
+            cost=Decimal(0),
+        )
+
+
+def _composed(task: Task, result: Result) -> None:
+    Task.objects.filter(pk=task.pk).update(result=result.text, confidence=_percent(result.confidence))
+
+
+def _percent(value: float) -> Decimal:
+    return Decimal(str(round(value, 2)))
+
+
+def _update(subtask: Subtask, **changes: Any) -> None:
+    for name, value in changes.items():
+        setattr(subtask, name, value)
+    subtask.save(update_fields=[*changes, "updated_at"])
+
+
+_SUBTASK_STAGES: dict[str, Callable[[Task, Subtask, Any], None]] = {
+    "execute": _drafted,
+    "validate": _checked,
+    "tie-break": _settled,
+    "conclude": _concluded,
+}

@@ -1,0 +1,428 @@
+"""Everything that people change about tasks. One function a change, in one transaction; the doorbell rings on commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import jsonschema
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.common.errors import BadInput, Conflict, NotFound
+from apps.providers.models import AIModel
+from apps.providers.selectors import access_model
+from apps.tasks.engine.errors import BadPlan
+from apps.tasks.engine.plan import must_be_feasible
+from apps.tasks.engine.types import PlannedSubtask
+from apps.tasks.jobs import ring_on_commit
+from apps.tasks.models import (
+    AT_WORK,
+    MODEL_ROLES,
+    POLICY_SCHEMA,
+    Call,
+    ExecutionLog,
+    Priority,
+    Subtask,
+    SubtaskStatus,
+    Task,
+    TaskStatus,
+)
+from apps.tasks.runner import announce
+from apps.tasks.runner.endings import close_open_subtasks
+from apps.tasks.runner.projections import plan_write
+from apps.tasks.states import move
+
+MAX_DESCRIPTION_CHARS = 100_000
+MAX_TITLE_CHARS = 200
+MOST_BUDGET_USD = Decimal("100000")
+
+# ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def task_create(
+    actor: Actor,
+    *,
+    description: str,
+    title: str = "",
+    category: str = "",
+    priority: str = "medium",
+    start: bool = True,
+    approve_plan: bool = False,
+    budget: Decimal | str | None = None,
+    deadline: datetime | None = None,
+    policy: Mapping[str, Any] | None = None,
+    models: Mapping[str, str] | None = None,
+    idempotency_key: str | None = None,
+    is_sample: bool = False,
+) -> Task:
+    """A new task, and with `start` a ring for the workers. Raises BadInput that names every field that cannot be used.
+
+    `models` maps a role (planner, executor, validator, tie_breaker) to the public id of a model. The same
+    `idempotency_key` of the same person gives the task that it made before.
+    """
+    actor.must_work()
+    fields = _Fields(actor)
+    description = fields.description(description)
+    values = {
+        "description": description,
+        "title": fields.title(title, description),
+        "category": (category or "general").strip().lower()[:60] or "general",
+        "priority": fields.priority(priority),
+        "budget_usd": fields.budget(budget),
+        "deadline": fields.deadline(deadline),
+        "policy": fields.policy(policy),
+        "cast": fields.cast(models),
+    }
+    fields.raise_errors()
+    with transaction.atomic():
+        if idempotency_key and (known := Task.objects.filter(owner=actor.user, idempotency_key=idempotency_key).first()):
+            return known
+        task = Task.objects.create(
+            owner=actor.user,
+            team=actor.team,
+            is_started=start,
+            approve_plan=approve_plan,
+            idempotency_key=idempotency_key or None,
+            is_sample=is_sample,
+            **values,
+        )
+        _log(task, "created", actor)
+        if start:
+            ring_on_commit()
+        _tell_on_commit(task)
+    return task
+
+
+def task_update(actor: Actor, task: Task, **changes: Any) -> Task:
+    """Change what may still change: title, category, priority, budget, deadline and policy at any time before the end."""
+    actor.must_own(task.owner_id)
+    if task.status == TaskStatus.COMPLETED and set(changes) - {"title"}:
+        raise Conflict(_("This task is completed; only its title can still be changed."))
+    fields = _Fields(actor)
+    readers = {
+        "title": lambda value: ("title", fields.title(value, task.description)),
+        "category": lambda value: ("category", str(value or "general").strip().lower()[:60]),
+        "priority": lambda value: ("priority", fields.priority(value)),
+        "budget": lambda value: ("budget_usd", fields.budget(value)),
+        "deadline": lambda value: ("deadline", fields.deadline(value)),
+        "policy": lambda value: ("policy", fields.policy({**task.policy, **(value or {})})),
+        "models": lambda value: ("cast", fields.cast(value)),
+        "description": lambda value: ("description", fields.description(value)),
+    }
+    if "description" in changes and task.steps.exists():
+        fields.add("description", "too_late", _("The task has been planned; its description can no longer be changed."))
+    values = dict(readers[name](value) for name, value in changes.items() if name in readers)
+    fields.raise_errors()
+    with transaction.atomic():
+        for name, value in values.items():
+            setattr(task, name, value)
+        task.save(update_fields=[*values, "updated_at"])
+        _tell_on_commit(task)
+    return task
+
+
+def task_delete(actor: Actor, task: Task) -> None:
+    """Remove a task and its history; one that runs is stopped first. Its costs stay in the usage rows."""
+    actor.must_own(task.owner_id)
+    task.delete()
+
+
+# ── starting, stopping ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def task_start(actor: Actor, task: Task) -> Task:
+    """Start a task that waits for it, or take up again one that failed or was cancelled; what is done is not done again."""
+    actor.must_own(task.owner_id)
+    with transaction.atomic():
+        if task.status == TaskStatus.PENDING and task.is_started:
+            return task
+        if task.status == TaskStatus.PENDING:
+            Task.objects.filter(pk=task.pk).update(is_started=True)
+            task.is_started = True
+        elif task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.PAUSED):
+            _take_up_again(task)
+        else:
+            raise Conflict(_("This task is “%s”; there is nothing to start.") % task.get_status_display())
+        _log(task, "started", actor)
+        ring_on_commit()
+        _tell_on_commit(task)
+    return task
+
+
+def task_pause(actor: Actor, task: Task) -> Task:
+    """No further step begins; answers that are being written are let finish, and kept."""
+    actor.must_own(task.owner_id)
+    with transaction.atomic():
+        move(task, TaskStatus.PAUSED, error_code="", error="", error_data={})
+        _log(task, "paused", actor)
+        _tell_on_commit(task)
+    return task
+
+
+def task_resume(actor: Actor, task: Task, *, policy: Mapping[str, Any] | None = None) -> Task:
+    """Go on from where it stopped, if wanted with another policy (for instance to go on without a check)."""
+    actor.must_own(task.owner_id)
+    if task.status != TaskStatus.PAUSED:
+        raise Conflict(_("Only a paused task can be resumed; this one is “%s”.") % task.get_status_display())
+    fields = _Fields(actor)
+    merged = fields.policy({**task.policy, **(policy or {})})
+    fields.raise_errors()
+    with transaction.atomic():
+        Task.objects.filter(pk=task.pk).update(policy=merged)
+        _take_up_again(task)
+        _log(task, "resumed", actor)
+        ring_on_commit()
+        _tell_on_commit(task)
+    return task
+
+
+def task_cancel(actor: Actor, task: Task) -> Task:
+    """Stop now: the worker closes the running calls within a second; what is done stays."""
+    actor.must_own(task.owner_id)
+    with transaction.atomic():
+        was_running = task.status in AT_WORK and task.lease_owner
+        move(task, TaskStatus.CANCELLED)
+        if not was_running:
+            close_open_subtasks(task)
+        _log(task, "cancelled", actor)
+        _tell_on_commit(task)
+    return task
+
+
+def plan_approve(actor: Actor, task: Task, *, plan: Mapping[str, Any] | None = None) -> Task:
+    """Let the plan run, as it is or as the person changed it. Raises BadInput that says what is wrong with the change."""
+    actor.must_own(task.owner_id)
+    if task.status != TaskStatus.AWAITING_APPROVAL:
+        raise Conflict(_("This task has no plan that waits for approval."))
+    planned = _read_plan(plan) if plan is not None else None
+    with transaction.atomic():
+        if planned is not None:
+            plan_write(task, planned)
+        move(task, TaskStatus.PENDING, plan_approved_at=timezone.now())
+        _log(task, "plan_approved", actor, changed=planned is not None)
+        ring_on_commit()
+        _tell_on_commit(task)
+    return task
+
+
+def subtask_retry(actor: Actor, subtask: Subtask, *, model: str | None = None) -> Subtask:
+    """Do a step again, with another model if one is named, and with it every step that builds on it."""
+    task = subtask.task
+    actor.must_own(task.owner_id)
+    author = _chat_model(actor, model, field="model") if model else None
+    if task.status in AT_WORK and task.lease_owner:
+        raise Conflict(_("The task is running. Pause it first, then retry the step."))
+    with transaction.atomic():
+        _reopen(subtask, author)
+        for follower in _followers(subtask):
+            _reopen(follower, None)
+        task.steps.filter(key="compose").delete()
+        _log(task, "retried", actor, subtask=subtask, model=str(author or ""))
+        if task.status != TaskStatus.PENDING:
+            _take_up_again(task)
+        ring_on_commit()
+        _tell_on_commit(task)
+    return subtask
+
+
+def task_escalate(actor: Actor, task: Task) -> Task:
+    """Have the weakest finished step done again by the ablest model that has not written it yet."""
+    weakest = task.subtasks.filter(status=SubtaskStatus.COMPLETED).order_by("confidence", "order").first()
+    if weakest is None:
+        raise Conflict(_("No step of this task is finished yet, so there is nothing to escalate."))
+    return subtask_escalate(actor, weakest).task
+
+
+def subtask_escalate(actor: Actor, subtask: Subtask) -> Subtask:
+    others = AIModel.objects.in_use().filter(provider__team=actor.team).exclude(family=subtask.executor_family)
+    chat_models = [model for model in others if model.is_chat and (subtask.task.is_sample or not model.is_practice)]
+    if not chat_models:
+        raise Conflict(_("There is no model of another family to escalate to. Add one, or switch one on."))
+    ablest = max(chat_models, key=lambda model: (AIModel.tier_rank(model.tier), model.skill or 0))
+    _log(subtask.task, "escalated_by_hand", actor, subtask=subtask, model=str(ablest))
+    return subtask_retry(actor, subtask, model=str(ablest.public_id))
+
+
+# ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _take_up_again(task: Task) -> None:
+    """Make the task waiting again and forget what failed, so that it is tried anew; what succeeded stays in the journal."""
+    unfinished = task.steps.filter(result__isnull=True)
+    open_keys = set(unfinished.values_list("key", flat=True))
+    for call in task.calls.filter(status=Call.Status.FAILED):
+        if call.key.partition("#")[0] in open_keys:
+            call.key = f"{call.key}~{call.pk}"
+            call.save(update_fields=["key"])
+    reopened = (SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
+    task.subtasks.filter(status__in=reopened).update(status=SubtaskStatus.PENDING, error="", finished_at=None)
+    move(task, TaskStatus.PENDING, is_started=True, error_code="", error="", error_data={}, finished_at=None)
+
+
+def _reopen(subtask: Subtask, author: AIModel | None) -> None:
+    """A new round: the journal's keys of the old one are never asked for again."""
+    subtask.round += 1
+    subtask.status, subtask.asked_executor = SubtaskStatus.PENDING, author
+    subtask.executor = subtask.validator = subtask.tie_breaker = None
+    subtask.executor_family = subtask.validator_family = subtask.tie_breaker_family = None
+    subtask.result, subtask.error, subtask.verdict, subtask.tie_break = "", "", None, None
+    subtask.divergence = subtask.confidence = subtask.cross_validated = None
+    subtask.divergence_parts, subtask.suspect, subtask.escalations = {}, False, 0
+    subtask.started_at = subtask.finished_at = None
+    subtask.save()
+
+
+def _followers(subtask: Subtask) -> list[Subtask]:
+    """Every step that builds on this one, directly or through others."""
+    needed_by: dict[int, set[int]] = {}
+    rows = {row.pk: row for row in subtask.task.subtasks.prefetch_related("depends_on")}
+    for row in rows.values():
+        for need in row.depends_on.all():
+            needed_by.setdefault(need.pk, set()).add(row.pk)
+    found: set[int] = set()
+    todo = [subtask.pk]
+    while todo:
+        fresh = needed_by.get(todo.pop(), set()) - found
+        found |= fresh
+        todo.extend(fresh)
+    return [rows[pk] for pk in sorted(found)]
+
+
+def _read_plan(plan: Mapping[str, Any]) -> tuple[PlannedSubtask, ...]:
+    try:
+        planned = tuple(
+            PlannedSubtask(
+                order=int(item.get("order", number)),
+                title=str(item.get("title") or item["description"]).strip()[:MAX_TITLE_CHARS],
+                description=str(item["description"]),
+                category=str(item.get("category") or "general").strip().lower()[:60],
+                depends_on=tuple(sorted({int(need) for need in item.get("depends_on", [])})),
+                acceptance_criteria=tuple(str(text) for text in item.get("acceptance_criteria", []) if str(text).strip()),
+            )
+            for number, item in enumerate(plan["subtasks"], 1)
+        )
+        must_be_feasible(planned)
+    except BadPlan as error:
+        raise BadInput(error.message, field="plan") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            _("A plan is {“subtasks”: [{order, title, description, depends_on, acceptance_criteria}]}."), field="plan"
+        ) from error
+    return planned
+
+
+def _chat_model(actor: Actor, public_id: str, *, field: str) -> AIModel:
+    """The model, or BadInput that says which of the three is wrong: unknown, switched off, or unable to chat."""
+    try:
+        model = access_model(actor, public_id)
+    except NotFound as error:
+        raise BadInput(_("There is no model with the id %s.") % public_id, field=field) from error
+    if not model.is_active or not model.provider.is_active:
+        raise BadInput(_("The model %s is switched off. Switch it on under Providers, or choose another.") % model, field=field)
+    if not model.is_chat:
+        raise BadInput(_("The model %s cannot chat. Choose one that can.") % model, field=field)
+    return model
+
+
+def _log(task: Task, event: str, actor: Actor, *, subtask: Subtask | None = None, **data: Any) -> None:
+    ExecutionLog.objects.create(task=task, subtask=subtask, event=event, data={"by": str(actor.user), **data})
+
+
+def _tell_on_commit(task: Task) -> None:
+    transaction.on_commit(lambda: announce.changed(task))
+
+
+class _Fields:
+    """Reads what a person sent, gathers what is wrong with it, and says it all at once."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.errors: list[dict[str, str]] = []
+
+    def add(self, field: str, code: str, message: str) -> None:
+        self.errors.append({"field": field, "code": code, "message": message})
+
+    def raise_errors(self) -> None:
+        if self.errors:
+            raise BadInput(self.errors[0]["message"], errors=self.errors)
+
+    def description(self, value: Any) -> str:
+        text = str(value or "").replace("\x00", "").strip()
+        if not text:
+            self.add("description", "required", _("Say what is to be done."))
+        elif len(text) > MAX_DESCRIPTION_CHARS:
+            self.add(
+                "description",
+                "too_long",
+                _("The description has %(has)s characters; at most %(most)s fit. Shorten it, or split it into several tasks.")
+                % {"has": len(text), "most": MAX_DESCRIPTION_CHARS},
+            )
+        return text
+
+    def title(self, value: Any, description: str) -> str:
+        given = str(value or "").replace("\x00", "").strip()
+        if len(given) > MAX_TITLE_CHARS:
+            self.add("title", "too_long", _("The title has more than %s characters.") % MAX_TITLE_CHARS)
+        first_line = description.strip().splitlines()[0] if description.strip() else ""
+        return (given or first_line)[:MAX_TITLE_CHARS] if len(given or first_line) <= 80 or given else first_line[:79] + "…"
+
+    def priority(self, value: Any) -> int:
+        name = str(value or "medium").upper()
+        if name not in Priority.names:
+            self.add("priority", "unknown", _("The priority is one of low, medium, high, urgent."))
+            return Priority.MEDIUM
+        return Priority[name]
+
+    def budget(self, value: Any) -> Decimal | None:
+        if value in (None, ""):
+            return None
+        try:
+            budget = Decimal(str(value))
+        except InvalidOperation:
+            budget = Decimal("NaN")
+        if not budget.is_finite() or budget <= 0 or budget > MOST_BUDGET_USD:
+            self.add("budget", "invalid", _("The budget is an amount in US dollars above zero, up to %s.") % MOST_BUDGET_USD)
+            return None
+        return budget.quantize(Decimal("0.00000001"))
+
+    def deadline(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            self.add("deadline", "past", _("The deadline is in the past."))
+        return value
+
+    def policy(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        policy = dict(value or {})
+        try:
+            jsonschema.validate(policy, POLICY_SCHEMA)
+        except jsonschema.ValidationError as error:
+            where = ".".join(["policy", *map(str, error.absolute_path)])
+            self.add(where, "invalid", error.message)
+        return policy
+
+    def cast(self, value: Mapping[str, str] | None) -> dict[str, str]:
+        cast = {role: str(model) for role, model in (value or {}).items() if model}
+        families: dict[str, str] = {}
+        for role, public_id in cast.items():
+            if role not in MODEL_ROLES:
+                self.add(f"models.{role}", "unknown", _("The roles are planner, executor, validator and tie_breaker."))
+                continue
+            try:
+                model = _chat_model(self.actor, public_id, field=f"models.{role}")
+            except BadInput as error:
+                self.errors.extend(error.errors)
+                continue
+            if role != "planner" and (other := families.get(model.family)):
+                self.add(
+                    f"models.{role}",
+                    "same_family",
+                    _("%(model)s is of the same family as the %(role)s: no AI checks its own work.")
+                    % {"model": model, "role": other},
+                )
+            if role != "planner":
+                families[model.family] = role
+        return cast
