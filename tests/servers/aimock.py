@@ -51,13 +51,13 @@ class Aimock:
 @pytest.fixture(scope="session")
 def aimock() -> Iterator[Aimock]:
     port = free_port()
-    command = ["node", str(_installed()), "-h", "127.0.0.1", "-p", str(port), "-f", str(HERE / "aimock_fixtures.json")]
+    command = ["node", str(installed()), "-h", "127.0.0.1", "-p", str(port), "-f", str(HERE / "aimock_fixtures.json")]
     url = f"http://127.0.0.1:{port}"
     with running([*command, "--strict", "--chunk-size", "8", "--log-level", "warn"], ready_url=f"{url}/v1/models"):
         yield Aimock(url)
 
 
-def _installed() -> Path:
+def installed() -> Path:
     """Installs what the lock file says, once; xdist workers wait for the first of them."""
     if shutil.which("npm") is None:
         pytest.skip("npm is missing; ./orq test installs it where it may")
