@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.providers.models import AIModel
+from apps.tasks.messages import describe, explain_task
 from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStatus, Task, TaskStatus
 
 ENDED_SUBTASK = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
@@ -152,7 +153,7 @@ def _card(task: Task, spent: Spent, statuses: Sequence[str]) -> dict[str, Any]:
         "tokens": spent.tokens,
         "priority": Priority(task.priority).name.lower(),
         "category": task.category,
-        "error": task.error,
+        "error": explain_task(task),
         "error_code": task.error_code,
         "is_sample": task.is_sample,
         "created_at": task.created_at,
@@ -254,7 +255,7 @@ def _time_left_s(task: Task, subtasks: Iterable[Subtask]) -> int | None:
 def task_trace(task: Task) -> list[dict[str, Any]]:
     """What was done, stage by stage in the order it began, each with the calls it made. Two queries.
 
-    [{key, stage, subtask, started_at, finished_at, result, error, calls: [{id, purpose, role, model, status, text, request,
+    [{key, stage, subtask, started_at, finished_at, result, error, calls: [{id, key, purpose, role, model, status, text, request,
     error, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, started_at, finished_at}]}]
     """
     calls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -285,6 +286,7 @@ def _call(call: Call) -> dict[str, Any]:
     model = model_reference(call.model) or {"id": None, "provider": "", "model": call.model_name, "label": call.model_name}
     return {
         "id": str(call.public_id),
+        "key": call.key,
         "purpose": call.purpose,
         "role": ROLES.get(call.purpose, "executor"),
         "model": model,
@@ -312,20 +314,21 @@ def calls_at_work(task: Task) -> list[dict[str, Any]]:
 
 def task_logs(task: Task, *, level: str = "", subtask: Subtask | None = None) -> QuerySet[ExecutionLog]:
     """What happened, in words, the newest first."""
-    logs = task.logs.select_related("subtask")
+    logs = task.logs.select_related("task", "subtask")
     if level:
         logs = logs.filter(level=level)
     return logs.filter(subtask=subtask) if subtask else logs
 
 
 def log_entry(entry: ExecutionLog) -> dict[str, Any]:
-    """A log row as JSON. Needs `subtask` selected."""
+    """A log row as JSON, its message in the language of now. Needs `task` and `subtask` selected."""
     return {
         "id": entry.pk,
         "level": entry.level,
         "event": entry.event,
-        "message": entry.message,
+        "message": describe(entry.event, entry.data, default=entry.message),
         "data": entry.data,
+        "task": str(entry.task.public_id),
         "subtask": str(entry.subtask.public_id) if entry.subtask else None,
         "order": entry.subtask.order if entry.subtask else None,
         "request_id": entry.request_id,

@@ -128,7 +128,7 @@ def completed(actor: Actor, cast: Cast) -> Task:
                          confidence=Decimal("94"), verdict=verdict, started_at=start + timedelta(seconds=4), finished_at=start + timedelta(seconds=18), **seats, **done)
     second = make_subtask(
         task, 2, "Compare the two", needs=(first,), result="PostgreSQL is stricter; MySQL is hosted everywhere.", divergence=Decimal("38"),
-        confidence=Decimal("82"), tie_breaker=cast.judge, tie_break={"winner": "author", "reason": "A is right: strict mode is the default since "
+        confidence=Decimal("82"), tie_breaker=cast.judge, tie_break={"winner": "executor", "reason": "A is right: strict mode is the default since "
         "MySQL 5.7, but only PostgreSQL checks types of expressions. B's quote is not in the sources.", "answer": ""},
         verdict={**verdict, "score": 55, "summary": "One claim is out of date.", "defects": [
             {"problem": "MySQL has strict mode too, since 5.7.", "quote": "MySQL is hosted everywhere", "severity": "major"}]},

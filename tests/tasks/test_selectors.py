@@ -29,7 +29,7 @@ def test_a_detail_has_all_that_the_interface_promises(actor: Actor, cast: scenes
     assert set(INTERFACE) <= set(detail) and set(SUBTASK) <= set(detail["subtasks"][0])
     second = detail["subtasks"][1]
     assert second["depends_on"] == [detail["subtasks"][0]["id"]]
-    assert second["tie_break"]["winner"] == "author" and set(second["tie_break"]) == {"winner", "reason"}
+    assert second["tie_break"]["winner"] == "executor" and set(second["tie_break"]) == {"winner", "reason"}
     assert second["executor"] == {"id": str(cast.author.public_id), "provider": "lmstudio", "model": "qwen3-8b", "label": "Qwen3 8B"}
     assert (second["divergence"], detail["confidence"], detail["progress"]) == (38.0, 91.0, 100)
     json.dumps(detail, cls=DjangoJSONEncoder)
