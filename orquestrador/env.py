@@ -28,6 +28,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name) or _FILE.get(name) or default
 
 
+def dotenv_value(name: str) -> str:
+    """What `.env` says of a setting, or ""."""
+    return _FILE.get(name, "")
+
+
 def boolean(name: str, default: bool = False) -> bool:
     value = text(name).lower()
     if value in ("", None):

@@ -20,9 +20,10 @@ urlpatterns = [
     path("api/", include(("orquestrador.api", "api"))),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
+    path("", include("orquestrador.pages")),
     path("", include("apps.accounts.urls")),
 ]
-for module in ("apps.providers.urls", "apps.tasks.urls", "orquestrador.pages"):
+for module in ("apps.providers.urls", "apps.tasks.urls"):
     if importlib.util.find_spec(module):
         urlpatterns.append(path("", include(module)))
 if settings.DEBUG:

@@ -61,6 +61,7 @@ class Team(Row):
 
     name = models.CharField(_("name"), max_length=120)
     members: models.ManyToManyField = models.ManyToManyField(User, through="Membership", related_name="teams")
+    set_up_at = models.DateTimeField(_("first steps done"), null=True, blank=True)  # the first-run wizard is shown until then
 
     class Meta:
         db_table = "teams"

@@ -181,6 +181,18 @@ def status_badge(status: str, label: str = "", plain: bool = False) -> SafeStrin
 
 
 @register.filter
+def browser_name(user_agent: str) -> str:
+    """“Firefox on Linux” from a browser's long name; what is not recognised is shown as it came."""
+    browsers = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+    systems = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+    browser = next((name for mark, name in browsers if mark in user_agent), "")
+    system = next((name for mark, name in systems if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or user_agent or _("unknown browser")
+
+
+@register.filter
 def model_label(model: Any) -> str:
     """The name of a model for people, from a row or a reference {id, provider, model, label?}."""
     if not model:
@@ -202,6 +214,18 @@ def role_word(role: str) -> str:
     """The one word of each voice, by role of the engine."""
     words = {"planner": _("Planner"), "executor": _("Author"), "validator": _("Checker"), "tie_breaker": _("Judge")}
     return words.get(role, role)
+
+
+@register.filter
+def tier_word(tier: str) -> str:
+    words = {"local": _("Local (free)"), "fast": _("Fast"), "balanced": _("Balanced"), "top": _("Top")}
+    return words.get(tier, tier)
+
+
+@register.filter
+def capability_word(capability: str) -> str:
+    words = {"chat": _("Chat"), "vision": _("Images"), "tools": _("Tools"), "json": _("JSON"), "embeddings": _("Embeddings")}
+    return words.get(capability, capability)
 
 
 @register.filter

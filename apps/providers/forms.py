@@ -1,0 +1,116 @@
+"""Forms of providers and models. They check the shape; the rules are in the services."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.errors import BadInput
+from apps.providers.contract import CAPABILITIES, TIERS
+from apps.providers.models import AIModel, Provider
+from apps.providers.presets import Choice
+
+TIER_WORDS = {"local": _("Local (free)"), "fast": _("Fast"), "balanced": _("Balanced"), "top": _("Top")}
+CAPABILITY_WORDS = {
+    "chat": _("Chat"),
+    "vision": _("Images"),
+    "tools": _("Tools"),
+    "json": _("JSON"),
+    "embeddings": _("Embeddings"),
+}
+_KEY_WIDGET = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+
+
+class RefusableForm(forms.Form):
+    """A form that shows what a service refused beside the field it is about."""
+
+    def refuse(self, error: BadInput) -> None:
+        for one in error.errors or [{"field": "", "message": error.message}]:
+            self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
+
+
+class ProviderForm(RefusableForm):
+    """A new provider; asks only what the chosen vendor needs."""
+
+    display_name = forms.CharField(label=_("Name"), max_length=120, help_text=_("How it is called in your lists."))
+    base_url = forms.CharField(label=_("Address"), max_length=500, required=False, widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))
+    api_key = forms.CharField(
+        label=_("Key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Kept encrypted; only its last four characters are ever shown.")
+    )
+
+    def __init__(self, *args: Any, choice: Choice, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.choice = choice
+        self.fields["display_name"].initial = choice.name
+        self.fields["base_url"].initial = choice.base_url
+        self.fields["base_url"].required = choice.asks_address
+        self.fields["api_key"].required = choice.key == "needed"
+        if not choice.asks_address:
+            del self.fields["base_url"]
+        if choice.key == "none":
+            del self.fields["api_key"]
+
+    @property
+    def for_service(self) -> dict[str, Any]:
+        """What provider_create takes."""
+        given = self.cleaned_data
+        return {
+            "display_name": given["display_name"],
+            "kind": self.choice.kind,
+            "base_url": given.get("base_url", self.choice.base_url),
+            "api_key": given.get("api_key", ""),
+        }
+
+    @property
+    def for_try(self) -> dict[str, Any]:
+        """What connection_try takes."""
+        return {name: value for name, value in self.for_service.items() if name != "display_name"}
+
+
+class ProviderEditForm(RefusableForm):
+    """Changes to a provider; an empty key keeps the saved one."""
+
+    display_name = forms.CharField(label=_("Name"), max_length=120)
+    base_url = forms.CharField(label=_("Address"), max_length=500, required=False, widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))
+    api_key = forms.CharField(label=_("New key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Leave it empty to keep the saved one."))
+    priority = forms.IntegerField(
+        label=_("Priority"), min_value=1, max_value=32_000, help_text=_("Among models that are equally good, the lower number is asked first.")
+    )
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        initial = {"display_name": provider.display_name, "base_url": provider.base_url, "priority": provider.priority}
+        super().__init__(*args, initial=initial, **kwargs)
+        if provider.is_builtin:
+            del self.fields["base_url"], self.fields["api_key"]
+
+    @property
+    def for_service(self) -> dict[str, Any]:
+        """What provider_update takes: a key only where one was typed."""
+        return {name: value for name, value in self.cleaned_data.items() if name != "api_key" or value}
+
+
+class ModelForm(RefusableForm):
+    """What a person may set by hand about a model; no sync changes it afterwards."""
+
+    display_name = forms.CharField(label=_("Display name"), max_length=190, required=False)
+    family = forms.CharField(
+        label=_("Family"), max_length=120, help_text=_("Models of one family count as the same AI: one never checks another's work.")
+    )
+    tier = forms.ChoiceField(label=_("Tier"), choices=[(tier, TIER_WORDS[tier]) for tier in TIERS])
+    capabilities = forms.MultipleChoiceField(
+        label=_("Can do"), choices=[(one, CAPABILITY_WORDS[one]) for one in CAPABILITIES], widget=forms.CheckboxSelectMultiple, required=False
+    )
+    context_window = forms.IntegerField(label=_("Context window, tokens"), min_value=1, required=False)
+    price_input = forms.DecimalField(label=_("Input, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False)
+    price_output = forms.DecimalField(label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False)
+
+    def __init__(self, *args: Any, model: AIModel, **kwargs: Any) -> None:
+        super().__init__(*args, initial={name: getattr(model, name) for name in self.base_fields}, **kwargs)
+
+    @property
+    def for_service(self) -> dict[str, Any]:
+        """What model_update takes: only what differs, so that untouched facts keep coming from the provider."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}

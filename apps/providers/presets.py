@@ -1,0 +1,174 @@
+"""The vendors and servers that people know by name: what to fill in for each, and where its key comes from.
+
+Addresses and places of keys are from the vendors' own documentation, read 2026-11-20.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from apps.providers.adapters import known_kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`base_url` "" with `asks_address` False: the kind knows its own. `key` is "needed", "optional" or "none"."""
+
+    slug: str
+    name: str
+    kind: str
+    group: str  # local, vendor, other
+    text: str | Promise
+    base_url: str = ""
+    asks_address: bool = False
+    key: str = "needed"
+    key_place: str = ""
+    help: str | Promise = ""
+
+
+_LOCAL_HELP = _("Start the server first. It must answer at this address from the machine that runs Orquestrador.")
+ALL: tuple[Choice, ...] = (
+    Choice(
+        "lmstudio",
+        "LM Studio",
+        "lmstudio",
+        "local",
+        _("Models on your own computer, with a window"),
+        "http://127.0.0.1:1234/v1",
+        True,
+        "optional",
+        help=_("In LM Studio open Developer and start the server, or run “lms server start”."),
+    ),
+    Choice(
+        "ollama",
+        "Ollama",
+        "openai_compatible",
+        "local",
+        _("Models on your own computer, by command"),
+        "http://127.0.0.1:11434/v1",
+        True,
+        "optional",
+        help=_("Ollama answers as soon as it is installed. Fetch a model with “ollama pull”."),
+    ),
+    Choice(
+        "llamacpp",
+        "llama.cpp",
+        "openai_compatible",
+        "local",
+        _("One model file, served by llama-server"),
+        "http://127.0.0.1:8080/v1",
+        True,
+        "optional",
+        help=_LOCAL_HELP,
+    ),
+    Choice(
+        "vllm",
+        "vLLM",
+        "openai_compatible",
+        "local",
+        _("A server for many requests on a graphics card"),
+        "http://127.0.0.1:8001/v1",
+        True,
+        "optional",
+        help=_LOCAL_HELP,
+    ),
+    Choice("openai", "OpenAI", "openai", "vendor", _("GPT models"), key_place="https://platform.openai.com/api-keys"),
+    Choice(
+        "anthropic",
+        "Anthropic",
+        "anthropic",
+        "vendor",
+        _("Claude models"),
+        key_place="https://console.anthropic.com/settings/keys",
+    ),
+    Choice("google", "Google", "google", "vendor", _("Gemini models"), key_place="https://aistudio.google.com/apikey"),
+    Choice("mistral", "Mistral", "mistral", "vendor", _("Mistral models"), key_place="https://console.mistral.ai/api-keys"),
+    Choice(
+        "deepseek",
+        "DeepSeek",
+        "openai_compatible",
+        "vendor",
+        _("DeepSeek models"),
+        "https://api.deepseek.com/v1",
+        key_place="https://platform.deepseek.com/api_keys",
+    ),
+    Choice(
+        "openrouter",
+        "OpenRouter",
+        "openai_compatible",
+        "vendor",
+        _("Many vendors behind one key"),
+        "https://openrouter.ai/api/v1",
+        key_place="https://openrouter.ai/settings/keys",
+    ),
+    Choice(
+        "groq",
+        "Groq",
+        "openai_compatible",
+        "vendor",
+        _("Open models, answered fast"),
+        "https://api.groq.com/openai/v1",
+        key_place="https://console.groq.com/keys",
+    ),
+    Choice(
+        "together",
+        "Together AI",
+        "openai_compatible",
+        "vendor",
+        _("Open models"),
+        "https://api.together.xyz/v1",
+        key_place="https://api.together.ai/settings/api-keys",
+    ),
+    Choice(
+        "novita",
+        "Novita AI",
+        "openai_compatible",
+        "vendor",
+        _("Open models"),
+        "https://api.novita.ai/openai/v1",
+        key_place="https://novita.ai/settings/key-management",
+    ),
+    Choice(
+        "nebius",
+        "Nebius Token Factory",
+        "openai_compatible",
+        "vendor",
+        _("Open models, European servers"),
+        "https://api.tokenfactory.nebius.com/v1",
+        key_place="https://tokenfactory.nebius.com",
+    ),
+    Choice(
+        "sambanova",
+        "SambaNova",
+        "openai_compatible",
+        "vendor",
+        _("Open models, answered fast"),
+        "https://api.sambanova.ai/v1",
+        key_place="https://cloud.sambanova.ai/apis",
+    ),
+    Choice("genspark", "Genspark", "genspark", "vendor", _("Genspark's own service"), key_place="https://www.genspark.ai"),
+    Choice(
+        "other",
+        "OpenAI-compatible",
+        "openai_compatible",
+        "other",
+        _("Any server that speaks OpenAI's chat protocol"),
+        "",
+        True,
+        "optional",
+        help=_("The address usually ends with /v1."),
+    ),
+)
+
+
+def choices() -> list[Choice]:
+    """Those that this installation can talk to, in the order of the page."""
+    kinds = set(known_kinds())
+    return [choice for choice in ALL if choice.kind in kinds]
+
+
+def choice_of(slug: str) -> Choice | None:
+    return next((choice for choice in choices() if choice.slug == slug), None)
