@@ -137,14 +137,14 @@ def model_stats(model: AIModel, *, days: int = 30) -> dict[str, Any]:
     sums = CreditUsage.objects.filter(model=model, created_at__gte=since).aggregate(
         calls=Count("pk"),
         failed=Count("pk", filter=~answered),
-        input_tokens=Sum("input_tokens"),
-        output_tokens=Sum("output_tokens"),
-        cost_usd=Sum("cost_usd"),
         calls_without_price=Count("pk", filter=Q(cost_usd__isnull=True)),
-        latency_ms=Avg("latency_ms", filter=answered),
-        first_token_ms=Avg("first_token_ms", filter=answered),
         answer_tokens=Sum("output_tokens", filter=answered),
         answer_ms=Sum("latency_ms", filter=answered),
+        input_tokens=Sum("input_tokens"),  # an alias hides the column from what follows it
+        output_tokens=Sum("output_tokens"),
+        cost_usd=Sum("cost_usd"),
+        latency_ms=Avg("latency_ms", filter=answered),
+        first_token_ms=Avg("first_token_ms", filter=answered),
     )
     answer_tokens, answer_ms = sums.pop("answer_tokens"), sums.pop("answer_ms")
     return {
