@@ -234,6 +234,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": "apps.tasks.models.TaskStatus",
+        "SubtaskStatus": "apps.tasks.models.SubtaskStatus",
+        "ProviderStatus": "apps.providers.models.Provider.Status",
+        "HealthStatus": "apps.common.health.STATUSES",
+        "PartStatus": "apps.common.health.PART_STATUSES",
+    },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.common.schema.with_problems"],
 }
 
 # ── Language, time, files ─────────────────────────────────────────────────────────────────────────────────────────

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 
-from django.conf import settings
-from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import include, path
 
@@ -20,11 +18,9 @@ urlpatterns = [
     path("api/", include(("orquestrador.api", "api"))),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
-    path("", include("orquestrador.pages")),
+    path("", include("orquestrador.pages")),  # before accounts, whose one-time links are /welcome/<anything>/
     path("", include("apps.accounts.urls")),
+    path("", include("apps.providers.urls")),
 ]
-for module in ("apps.providers.urls", "apps.tasks.urls"):
-    if importlib.util.find_spec(module):
-        urlpatterns.append(path("", include(module)))
-if settings.DEBUG:
-    urlpatterns += static(settings.STATIC_URL, document_root=settings.STATIC_ROOT)
+if importlib.util.find_spec("apps.tasks.urls"):
+    urlpatterns.append(path("", include("apps.tasks.urls")))

@@ -12,6 +12,8 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
+from apps.providers.models import AIModel, Provider
+from apps.tasks.models import ExecutionLog, Subtask, Task
 
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
@@ -44,8 +46,9 @@ def make_actor(role: str = Role.OWNER, *, team: Team | None = None, user: User |
 def make_link(actor: Actor, **more: Any) -> tuple[Invitation, str]:
     """An open invitation to the actor's team, and its token."""
     token = f"token-{next(_numbers)}"
-    row = {"email": f"guest{next(_numbers)}@example.org", "role": Role.MEMBER, "expires_at": timezone.now() + timedelta(days=1), **more}
-    return Invitation.objects.create(team=actor.team, invited_by=actor.user, token_hash=services.token_hash(token), **row), token
+    row = {"email": f"guest{next(_numbers)}@example.org", "role": Role.MEMBER, "expires_at": timezone.now() + timedelta(days=1)}
+    kept = {"team": actor.team, "invited_by": actor.user, "token_hash": services.token_hash(token)}
+    return Invitation.objects.create(**kept, **{**row, **more}), token
 
 
 @object_of("teams")
@@ -53,6 +56,7 @@ def team_of(actor: Actor) -> Team:
     return actor.team
 
 
+@object_of("members")
 @object_of("member")
 def member_of(actor: Actor) -> Membership:
     return Membership.objects.get(user=actor.user, team=actor.team)
@@ -71,3 +75,33 @@ def notification_of(actor: Actor) -> Notification:
 @object_of("sessions")
 def sign_in_of(actor: Actor) -> SignIn:
     return SignIn.objects.create(user=actor.user, session_key=f"key{next(_numbers)}")
+
+
+@object_of("providers")
+def provider_of(actor: Actor) -> Provider:
+    number = next(_numbers)
+    about = {"name": f"provider-{number}", "display_name": f"Provider {number}", "kind": "lmstudio", "is_local": True}
+    return Provider.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("models")
+def model_of(actor: Actor) -> AIModel:
+    number = next(_numbers)
+    provider = provider_of(actor)
+    return AIModel.objects.create(provider=provider, key=f"model-{number}", family=f"family-{number}", capabilities=["chat"])
+
+
+@object_of("tasks")
+def task_of(actor: Actor) -> Task:
+    about = {"title": "Secret title", "description": "Secret words", "is_started": False}
+    return Task.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("subtasks")
+def subtask_of(actor: Actor) -> Subtask:
+    return Subtask.objects.create(task=task_of(actor), order=1, title="Secret step", description="Secret words")
+
+
+@object_of("execution-logs")
+def execution_log_of(actor: Actor) -> ExecutionLog:
+    return ExecutionLog.objects.create(task=task_of(actor), event="started", message="Secret words")

@@ -19,7 +19,7 @@ from apps.accounts import selectors, services, sessions
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, Team
 from apps.common.api import ActorMixin, PublicSerializer, TeamViewSet
-from apps.common.health import health
+from apps.common.health import PART_STATUSES, STATUSES, health
 
 
 # ── Tokens ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,7 +243,11 @@ class NotificationsViewSet(TeamViewSet):
         services.notifications_read(self.actor, only=row.public_id)
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=inline_serializer("NotificationsRead", {"read": serializers.IntegerField()}))
+    @extend_schema(
+        operation_id="notifications_read_all",
+        request=None,
+        responses=inline_serializer("NotificationsRead", {"read": serializers.IntegerField()}),
+    )
     @action(detail=False, methods=["post"], url_path="read")
     def read_all(self, request: Request) -> Response:
         """Mark all as read."""
@@ -252,12 +256,12 @@ class NotificationsViewSet(TeamViewSet):
 
 # ── Health ────────────────────────────────────────────────────────────────────────────────────────────────────────
 class PartSerializer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=["up", "down"])
+    status = serializers.ChoiceField(choices=PART_STATUSES)
     detail = serializers.CharField()
 
 
 class HealthSerializer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=["up", "degraded", "down"])
+    status = serializers.ChoiceField(choices=STATUSES)
     version = serializers.CharField(required=False, help_text="For those signed in.")
     parts = serializers.DictField(child=PartSerializer(), required=False, help_text="For those signed in.")
 
@@ -290,6 +294,7 @@ router_entries = [
     ("notifications", NotificationsViewSet),
 ]
 api_urlpatterns = [
+    path("health/", HealthView.as_view(), name="health"),
     path("auth/token/", TokenView.as_view(), name="token"),
     path("auth/token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
     path("auth/sign-out/", SignOutView.as_view(), name="sign-out"),

@@ -70,7 +70,10 @@ def locked_out(request: HttpRequest, *_axes: Any) -> HttpResponse:
     problem = problem_of(sessions.locked_out_error())
     if request.path.startswith("/api/"):
         return problem_json(request, problem)
-    return render(request, "accounts/locked.html", {"problem": problem}, status=problem.status, headers=problem.all_headers)  # type: ignore[call-arg]
+    response = render(request, "accounts/locked.html", {"problem": problem}, status=problem.status)
+    for name, value in problem.all_headers.items():
+        response[name] = value
+    return response
 
 
 # ── One-time links ────────────────────────────────────────────────────────────────────────────────────────────────

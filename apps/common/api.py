@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -75,6 +76,7 @@ class PublicSerializer(serializers.ModelSerializer):
     id = serializers.UUIDField(source="public_id", read_only=True)
 
 
+@extend_schema_field({"type": "string", "format": "uuid"})
 class PublicIdField(serializers.Field):
     """A reference by public id. What is written is looked up with the actor's eyes, so that another team's row is unknown.
 

@@ -16,6 +16,8 @@ from django.db import connection
 from apps.common import pulse
 
 KEPT_S = 2.0
+PART_STATUSES = ("up", "down")
+STATUSES = ("up", "degraded", "down")
 log = logging.getLogger(__name__)
 _last: tuple[float, dict[str, Any]] | None = None
 

@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.http.request import RawPostDataException
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
@@ -30,6 +31,11 @@ GIVEN_UP = timedelta(minutes=5)  # whoever was at it has died
 HEADER = "Idempotency-Key"
 _SANE = re.compile(r"[\x21-\x7e]{1,120}")
 Handler = Callable[..., Response]
+_IN_THE_SCHEMA = extend_schema(
+    parameters=[
+        OpenApiParameter(HEADER, str, OpenApiParameter.HEADER, description="Yours; a request that repeats it is not done again.")
+    ]
+)
 
 
 class KeyReused(Conflict):
@@ -70,7 +76,7 @@ def idempotent(handler: Handler) -> Handler:
         _keep(row, response)
         return response
 
-    return once
+    return _IN_THE_SCHEMA(once)  # type: ignore[no-any-return]
 
 
 def _take(request: Request, key: str) -> tuple[Any, bool]:

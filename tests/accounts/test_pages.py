@@ -46,7 +46,9 @@ def test_a_stranger_is_sent_to_the_sign_in_page_and_back(client, actor):
 
 
 def test_htmx_is_sent_by_a_header(client):
-    answer = client.get("/notifications/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/team/?a=1"})
+    answer = client.get(
+        "/notifications/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/team/?a=1"}
+    )
     assert answer["HX-Redirect"] == "/sign-in/?next=/settings/team/%3Fa%3D1"
 
 
