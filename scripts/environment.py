@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,7 @@ RETRIES = "2"  # with pip's five, a machine without network would keep a person 
 
 @dataclass(frozen=True)
 class Environment:
-    """One virtual environment, with a stamp for each requirement file that it was filled from."""
+    """One virtual environment, with a copy of each requirement file that it was filled from: equal means current."""
 
     path: Path
 
@@ -38,7 +37,7 @@ class Environment:
 
     def is_current(self, requirements: Path) -> bool:
         with contextlib.suppress(OSError):
-            return self._stamp(requirements).read_text() == self._fingerprint(requirements)
+            return self._stamp(requirements).read_bytes() == requirements.read_bytes()
         return False
 
     def ensure(self, *files: Path, needed_mb: int = NEEDED_MB) -> bool:
@@ -80,7 +79,7 @@ class Environment:
         if not self._install_by_uv([*pinned, *(["--reinstall"] if again else [])]):
             force = ["--force-reinstall"] if again else []
             self._run([str(self.python), "-m", "pip", "install", "--quiet", "--retries", RETRIES, *force, *pinned])
-        self._stamp(requirements).write_text(self._fingerprint(requirements))
+        self._stamp(requirements).write_bytes(requirements.read_bytes())
         unfinished.unlink()
 
     def _install_by_uv(self, arguments: list[str]) -> bool:
@@ -119,10 +118,6 @@ class Environment:
 
     def _stamp(self, requirements: Path) -> Path:
         return self._stamps / requirements.name
-
-    @staticmethod
-    def _fingerprint(requirements: Path) -> str:
-        return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
 
 class _NotDone(Stop):

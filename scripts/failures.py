@@ -36,7 +36,8 @@ def _explained(error: Exception) -> str:
             return t("the database file cannot be opened or written to. Check who owns it.")
         if type(cause).__name__ == "OperationalError" and "onnect" in str(cause):
             return t("the database cannot be reached ({cause}). Check DATABASE_URL and that it runs.", cause=cause)
-    return f"{error}." if isinstance(error, ValueError) else f"{type(error).__name__}: {error}."
+    speaks_for_itself = isinstance(error, ValueError) or type(error).__name__ == "CommandError"
+    return f"{error}." if speaks_for_itself else f"{type(error).__name__}: {error}."
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

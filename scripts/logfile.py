@@ -12,7 +12,7 @@ from scripts.words import say
 MAX_BYTES = 5 * 2**20
 KEPT = 5
 
-_WARNING = re.compile(r"^.{0,60}?\b(WARNING|ERROR|CRITICAL)\b|^[\w.]+(Error|Exception)\b")
+_WARNING = re.compile(r"^(\S+ )?(WARNING|ERROR|CRITICAL)\b|^[\w.]+(Error|Exception)\b")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]+Z? ")
 
 

@@ -35,7 +35,8 @@ def collect_static() -> None:
     from django.core.management import call_command
 
     folder, stamp = Path(settings.STATIC_ROOT), home.RUN / "static.stamp"
-    fingerprint = static_fingerprint([home.ROOT / "static", *home.ROOT.glob("apps/*/static")])
+    chosen = repr((settings.INSTALLED_APPS, settings.STATICFILES_DIRS, settings.STORAGES["staticfiles"]))
+    fingerprint = static_fingerprint([home.ROOT / "static", *home.ROOT.glob("apps/*/static")], chosen)
     if folder.is_dir() and stamp.exists() and stamp.read_text() == fingerprint:
         return
     say("Collecting static files …")
@@ -43,12 +44,11 @@ def collect_static() -> None:
     stamp.write_text(fingerprint)
 
 
-def static_fingerprint(folders: Iterable[Path]) -> str:
-    """Changes when a static file of ours, the set of packages, or the settings change."""
+def static_fingerprint(folders: Iterable[Path], chosen: str) -> str:
+    """Changes when a static file of ours, the set of packages, or the settings for them (`chosen`) change."""
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    files += [home.ROOT / "requirements.txt", home.ROOT / "orquestrador" / "settings.py"]
-    seen = hashlib.sha256()
-    for file in files:
+    seen = hashlib.sha256(chosen.encode())
+    for file in [*files, home.ROOT / "requirements.txt"]:
         state = file.stat()
         seen.update(f"{file}\0{state.st_size}\0{state.st_mtime_ns}\0".encode())
     return seen.hexdigest()
