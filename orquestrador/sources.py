@@ -103,6 +103,8 @@ def source_of(name: str) -> str:
 
 
 def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value))
     return _without_password(str(value))

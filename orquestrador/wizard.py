@@ -91,6 +91,7 @@ def models(request: Asked) -> HttpResponse:
 @require_POST
 def found(request: Asked) -> HttpResponse:
     """A fragment: the model servers that answer on this machine now."""
+    request.actor.must_manage()
     servers = async_to_sync(services.discover)(request.actor)
     return render(request, "orquestrador/_wizard_found.html", {"found": servers})
 

@@ -108,9 +108,14 @@ class ModelForm(RefusableForm):
     price_output = forms.DecimalField(label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False)
 
     def __init__(self, *args: Any, model: AIModel, **kwargs: Any) -> None:
-        super().__init__(*args, initial={name: getattr(model, name) for name in self.base_fields}, **kwargs)
+        super().__init__(*args, initial={name: _plain(getattr(model, name)) for name in self.base_fields}, **kwargs)
 
     @property
     def for_service(self) -> dict[str, Any]:
         """What model_update takes: only what differs, so that untouched facts keep coming from the provider."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def _plain(value: Any) -> Any:
+    """A price without the zeros that the database pads it with."""
+    return Decimal(f"{value.normalize():f}") if isinstance(value, Decimal) else value

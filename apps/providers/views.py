@@ -54,6 +54,7 @@ def provider_list(request: Asked) -> HttpResponse:
 @require_POST
 def provider_discover(request: Asked) -> HttpResponse:
     """A fragment with the servers that answer on this machine now."""
+    request.actor.must_manage()
     found = _wait_for(services.discover)(request.actor)
     return render(request, "providers/_found.html", {"found": found})
 

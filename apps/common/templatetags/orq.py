@@ -52,7 +52,10 @@ def cost(value: Decimal | float | str | None) -> str:
 @register.filter
 def price(value: Decimal | None) -> str:
     """A price of a million tokens, or that it is unknown."""
-    return _("unknown") if value is None else cost(value)
+    if value is None:
+        return _("unknown")
+    amount = Decimal(value).normalize()
+    return f"US$ {number_format(amount, max(2, -amount.as_tuple().exponent), force_grouping=True)}"  # type: ignore[operator]
 
 
 @register.filter
