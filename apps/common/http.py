@@ -37,6 +37,8 @@ FailureKind = Literal["unreachable", "tls", "timeout", "disconnected", "not_http
 # What httpx over aiohttp raises when a call fails below HTTP; `failure_kind` tells them apart.
 TRANSPORT_ERRORS = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 
+# An extension of a request: it does no harm twice, so it may go out again when a kept connection turns out to be closed.
+MAY_REPEAT = "may_repeat"
 KEEPALIVE_S = 20.0
 WRITE_TIMEOUT_S = 30.0
 # Where clouds hand their credentials to whoever asks: never reached by a general permission, only when written out.
@@ -117,7 +119,7 @@ def is_public(ip: IPAddress) -> bool:
 
 def failure_kind(error: BaseException) -> FailureKind:
     """What one of TRANSPORT_ERRORS means; httpx's own class is too coarse over aiohttp."""
-    cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError | OSError) else error
     if isinstance(cause, aiohttp.ClientSSLError | ssl.SSLError):
         return "tls"
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | httpx.ConnectError):
@@ -158,11 +160,12 @@ def normalise_base_url(text: str) -> str:
 
 @dataclass
 class _Destination:
-    """Where the request under way wants to go, and the address at which it was stopped."""
+    """Where the request under way wants to go, and what its connection met."""
 
     host: str
     port: int
     refused_address: str = ""
+    has_new_connection: bool = False
 
 
 _destination: ContextVar[_Destination] = ContextVar("http_destination")
@@ -182,9 +185,11 @@ class _GuardedTransport(AiohttpTransport):
         except TRANSPORT_ERRORS as error:
             if destination.refused_address:
                 raise _not_allowed(destination) from error
-            raise
+            if not _was_stale(request, destination, error):
+                raise
         finally:
             _destination.reset(token)
+        return await self.handle_async_request(request)  # another connection: this one left the pool
 
     def _make_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -202,6 +207,7 @@ class _GuardedTransport(AiohttpTransport):
         if not self._rules.allow(destination.host, ipaddress.ip_address(address[0].split("%")[0]), address[1]):
             destination.refused_address = address[0]
             raise OSError(errno.EACCES, "address refused")  # an OSError lets aiohttp go on to the next address of the name
+        destination.has_new_connection = True
         return socket.socket(family=family, type=kind, proto=protocol)
 
 
@@ -221,6 +227,12 @@ def _destination_of(request: httpx.Request) -> _Destination:
             address=url.host,
         )
     return destination
+
+
+def _was_stale(request: httpx.Request, destination: _Destination, error: Exception) -> bool:
+    """Whether a connection out of the pool turned out to be closed already, and the caller lets us ask again."""
+    may_repeat = request.extensions.get(MAY_REPEAT, False)
+    return may_repeat and not destination.has_new_connection and failure_kind(error) == "disconnected"
 
 
 def _is_numeric_but_no_address(host: str) -> bool:

@@ -114,7 +114,12 @@ class TestWithAimock(AdapterContract):
                 await adapter.complete(self.ask("Say hello"))
 
     async def test_the_conversation_arrives_as_it_was_said(self, adapter, aimock):
-        messages = (Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Hi!"), Message("user", "Say hello"))
+        messages = (
+            Message("system", "Be brief."),
+            Message("user", "Hi"),
+            Message("assistant", "Hi!"),
+            Message("user", "Say hello"),
+        )
         await adapter.complete(ChatRequest("gpt-4o", messages))
         sent = aimock.journal()[-1]["body"]["messages"]
         assert [(message["role"], message["content"]) for message in sent] == [(m.role, m.content) for m in messages]

@@ -10,7 +10,21 @@ from apps.providers.adapters.openai_compatible import sse
 from apps.providers.adapters.openai_compatible.sse import LineTooLong, SseEvent, SseParser
 from apps.providers.errors import Interrupted, MalformedAnswer, NotAnApi
 from tests.providers.compatible import REQUEST, adapter_at, complete, stream
-from tests.servers.bytes_server import DONE, HTML, JSON, KEEP, RESET, SSE, BytesServer, answer, chunked, event, reply, whole, words
+from tests.servers.bytes_server import (
+    DONE,
+    HTML,
+    JSON,
+    KEEP,
+    RESET,
+    SSE,
+    BytesServer,
+    answer,
+    chunked,
+    event,
+    reply,
+    whole,
+    words,
+)
 
 TEXT = "Olá, 🎉 “naïve” \u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e end"
 STREAM = event(words(TEXT[:8])) + event(words(TEXT[8:])) + event(words(finish="stop")) + DONE
@@ -90,11 +104,15 @@ async def test_it_reads_characters_that_are_cut_between_http_chunks(size):
 
 async def test_keep_alive_signals_of_all_kinds_are_no_words():
     noise = b": OPENROUTER PROCESSING\n\n:\n\ndata: : keepalive\n\ndata:\n\nevent: ping\ndata: {}\n\n" + event({"type": "ping"})
-    deltas, last = await stream(reply(SSE, b"\xef\xbb\xbf", noise, event(words("a")), noise, event(words("b", finish="stop")), noise, DONE))
+    deltas, last = await stream(
+        reply(SSE, b"\xef\xbb\xbf", noise, event(words("a")), noise, event(words("b", finish="stop")), noise, DONE)
+    )
     assert last.text == "ab" and len(deltas) == 2
 
 
-@pytest.mark.parametrize("done", [b"", b"data: [DONE]", b"data:[DONE]  \n\n", DONE + DONE, DONE + event(words("more")), DONE + b"data: {oh"])
+@pytest.mark.parametrize(
+    "done", [b"", b"data: [DONE]", b"data:[DONE]  \n\n", DONE + DONE, DONE + event(words("more")), DONE + b"data: {oh"]
+)
 async def test_the_done_mark_may_be_missing_doubled_or_followed_by_more(done):
     _, last = await stream(reply(SSE, event(words("a")) + event(words(finish="stop")) + done))
     assert (last.text, last.finish_reason) == ("a", "stop")
@@ -221,7 +239,9 @@ async def test_a_server_that_keeps_the_connection_open_after_done_does_not_hold_
 
 
 async def test_invalid_halves_of_characters_are_joined_or_replaced():
-    halves = [b'{"choices":[{"delta":{"content":"%s"}}]}' % half for half in (rb"\ud83c", rb"\udf89", rb"a\u0000b\ud83c", rb"c\udf89")]
+    halves = [
+        b'{"choices":[{"delta":{"content":"%s"}}]}' % half for half in (rb"\ud83c", rb"\udf89", rb"a\u0000b\ud83c", rb"c\udf89")
+    ]
     deltas, last = await stream(reply(SSE, *map(event, halves), DONE))
     assert last.text == "🎉ab\ufffdc\ufffd" == "".join(delta.text for delta in deltas)
     last.text.encode()

@@ -1,6 +1,7 @@
-"""aimock, a stand-in for the vendors' APIs that nobody here wrote (@copilotkit/aimock, pinned with its hash in package-lock.json).
+"""aimock, a stand-in for the vendors' APIs that nobody here wrote.
 
-Its fixtures are in aimock_fixtures.json, found by a part of the last user message.
+It is @copilotkit/aimock, pinned with its hash in package-lock.json. Its
+fixtures are in aimock_fixtures.json, found by a part of the last user message.
 """
 
 from __future__ import annotations

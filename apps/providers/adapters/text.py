@@ -9,10 +9,11 @@ _KEYS = re.compile(
     r"\b(?:sk|gsk|rk|xai|orq|hf|r8|csk|nvapi|pplx|tgp|fw)[-_][A-Za-z0-9_\-*.…]{6,}"
     r"|\bAIza[A-Za-z0-9_\-]{10,}"
     r"|\b(?<=Bearer )\S+"
-    r"|[A-Za-z0-9_\-]*\*{3,}[A-Za-z0-9_\-]*"
+    r"|[A-Za-z0-9_\-]{0,40}\*{3,}[A-Za-z0-9_\-]*"
 )
 _HTML = re.compile(r"\s*(?:\ufeff)?<(?:!doctype|html|head|body|title|\?xml)", re.IGNORECASE)
 LONGEST_VENDOR_MESSAGE = 500
+LONGEST_SEARCHED = 4000  # what lies behind is dropped unread, so that no vendor keeps us busy with a book
 SHORTEST_ECHO = 6  # characters of a key that count as a leak when a vendor repeats its beginning
 
 
@@ -54,6 +55,7 @@ def looks_like_html(text: str) -> bool:
 
 def redact(text: str, secret: str = "") -> str:
     """Cuts out the key itself, the beginning of it, and anything that looks like a key, then shortens to one paragraph."""
+    text = text[:LONGEST_SEARCHED]
     if looks_like_html(text):
         return ""
     for length in range(len(secret), SHORTEST_ECHO - 1, -1):

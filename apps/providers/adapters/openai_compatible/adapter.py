@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.common.errors import AddressNotAllowed
-from apps.common.http import TRANSPORT_ERRORS, make_client, normalise_base_url
+from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client, normalise_base_url
 from apps.providers.adapters.base import Call, TimedBytes, address_refused, display_name, transport_failure
 from apps.providers.adapters.openai_compatible.answer import AnswerReader
 from apps.providers.adapters.openai_compatible.failures import http_failure, request_id_of
@@ -179,6 +179,7 @@ class OpenAICompatibleAdapter:
             content=None if body is None else encode(body),
             headers=_STREAM_HEADERS if is_stream else None,
             timeout=self._timeout(call, is_stream=is_stream),
+            extensions={MAY_REPEAT: True},
         )
         response = await self._send(request, call)
         try:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from apps.providers.adapters.text import looks_like_html, redact
+from apps.providers.adapters.text import LONGEST_SEARCHED, looks_like_html, redact
 from apps.providers.errors import (
     AuthenticationFailed,
     BadRequest,
@@ -86,7 +86,7 @@ def find_error(body: Any, *, is_error: bool = False) -> VendorError | None:
     if isinstance(body, list) and body and isinstance(body[0], Mapping):
         body = body[0]  # Google's compatible endpoint wraps errors in a list
     if not isinstance(body, Mapping):
-        return VendorError(message=body if isinstance(body, str) else "") if is_error else None
+        return VendorError(message=body[:LONGEST_SEARCHED] if isinstance(body, str) else "") if is_error else None
     error = body.get("error")
     if not error and not is_error and ("choices" in body or "data" in body or not ("message" in body or "detail" in body)):
         return None
@@ -95,7 +95,7 @@ def find_error(body: Any, *, is_error: bool = False) -> VendorError | None:
     elif isinstance(error, Mapping):
         body = {"request_id": body.get("request_id"), **error}
     return VendorError(
-        message=_message(body),
+        message=_message(body)[:LONGEST_SEARCHED],
         type=_word(body.get("type")),
         code=_word(body.get("code")) or _word(body.get("status")),
         param=_word(body.get("param")),
@@ -120,7 +120,7 @@ def error_of(
         vendor_message=redact(vendor.message, secret),
         request_id=request_id_of(headers) or vendor.request_id,
         http_status=status,
-        retry_after_s=retry_after_s(headers, f"{vendor.message} {body_text[:4000]}"),
+        retry_after_s=retry_after_s(headers, f"{vendor.message} {body_text[:LONGEST_SEARCHED]}"),
         param=vendor.param,
         vendor_type=vendor.type,
         vendor_code=vendor.code,
@@ -290,4 +290,4 @@ def _without_secrets(location: str) -> str:
 
 
 def _word(value: Any) -> str:
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return str(value)[:200] if isinstance(value, str | int) and not isinstance(value, bool) else ""

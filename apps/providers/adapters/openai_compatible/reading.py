@@ -33,6 +33,10 @@ class Source:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def says_json(self) -> bool:
+        return self.headers.get("content-type", "").startswith("application/json")
+
+    @property
     def has_framing(self) -> bool:
         """Whether HTTP itself would have noticed a cut; a body that ends with the connection may end anywhere."""
         return "content-length" in self.headers or "chunked" in self.headers.get("transfer-encoding", "")
@@ -51,7 +55,7 @@ async def read_answer(body: TimedBytes, answer: AnswerReader, source: Source) ->
         first = head.lstrip(_BLANK)[:1]
         if first == b"<":
             raise web_page(source.name, source.url)
-        if first in (b"{", b"["):
+        if first in (b"{", b"[") or (first and source.says_json):
             deltas = _whole(head, chunks, answer, source)
         else:
             deltas = _events(head, chunks, body, answer, source)
