@@ -26,7 +26,7 @@ async def in_db(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 async def release_connections() -> None:
     """Give back the connections of this request or job before a long wait, unless a transaction is open."""
-    await sync_to_async(close_idle_connections, thread_sensitive=True)()
+    await in_db(close_idle_connections)
 
 
 def close_idle_connections() -> None:

@@ -16,8 +16,7 @@ VENDOR_HOSTS = {
     "google": "generativelanguage.googleapis.com",
     "mistral": "api.mistral.ai",
 }
-# Kinds that bring their own address; the others must be told one.
-KINDS_WITH_ADDRESS = (*VENDOR_HOSTS, "builtin", "lmstudio", "genspark")
+KINDS_WITHOUT_ADDRESS = ("openai_compatible",)  # they must be told one; the others bring their own
 
 
 def is_private(base_url: str) -> bool:

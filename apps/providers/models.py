@@ -26,7 +26,7 @@ LONG_PROMPT = {
 class Provider(OwnedRow):
     """A service that serves models, with its address and its key."""
 
-    class Status(models.TextChoices):
+    class Status(models.TextChoices):  # type: ignore[name-defined]  # the type checker sees the relation of that name
         ACTIVE = "active", _("Active")
         INACTIVE = "inactive", _("Switched off")
         MAINTENANCE = "maintenance", _("Maintenance")
@@ -35,7 +35,7 @@ class Provider(OwnedRow):
     display_name = models.CharField(_("display name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
-    api_key: str = EncryptedText(_("key"), blank=True, default="")  # type: ignore[assignment]
+    api_key: str = EncryptedText(_("key"), blank=True, default="")
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
     is_local = models.BooleanField(_("runs on our own machines"), default=False)
     allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)

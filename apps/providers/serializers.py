@@ -27,8 +27,8 @@ class ProviderSerializer(PublicSerializer):
         model = Provider
         fields = (
             "id", "name", "display_name", "kind", "base_url", "api_key", "key_ending", "has_key", "status", "is_local",
-            "priority", "quirks", "models_total", "models_in_use", "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms",
-            "created_at", "updated_at",
+            "priority", "quirks", "models_total", "models_in_use",
+            "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("last_checked_at", "last_check_ok", "last_check_message", "last_check_ms")
         extra_kwargs = {"is_local": {"required": False}}

@@ -20,6 +20,7 @@ from apps.providers.families import MAX_LENGTH, family_of
 from apps.providers.models import AIModel, Provider
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors
+from apps.providers.services.providers import must_work
 
 _PRICES = ("price_input", "price_output", "price_cached")
 _CHANGEABLE = ("display_name", "family", "tier", "capabilities", "context_window", "is_active", *_PRICES)
@@ -72,7 +73,7 @@ def model_delete(actor: Actor, model: AIModel) -> None:
 
 async def model_load(actor: Actor, model: AIModel, *, context_length: int | None = None) -> AIModel:
     """Have its server load it, and wait until it has. Raises Conflict where the provider cannot do that, or ProviderError."""
-    actor.must_work()
+    await in_db(must_work, actor)
     await in_db(_mark, model, State.LOADING)
     try:
         async with aclosing(_local_adapter(model)) as adapter:
@@ -90,7 +91,7 @@ async def model_load(actor: Actor, model: AIModel, *, context_length: int | None
 
 async def model_unload(actor: Actor, model: AIModel) -> AIModel:
     """Have its server give back the memory. Raises Conflict where the provider cannot do that, or ProviderError."""
-    actor.must_work()
+    await in_db(must_work, actor)
     async with aclosing(_local_adapter(model)) as adapter:
         await adapter.unload(model.key)
     await in_db(_mark, model, State.AVAILABLE)

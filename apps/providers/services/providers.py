@@ -11,10 +11,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.db import in_db, release_connections
+from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.providers.adapters import make_adapter
-from apps.providers.addresses import KINDS_WITH_ADDRESS, is_listed_private, is_private, is_same_place
+from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_listed_private, is_private, is_same_place
 from apps.providers.contract import CheckResult, Connection
 from apps.providers.discovery import Found, find_servers
 from apps.providers.errors import ProviderError
@@ -51,7 +51,7 @@ def provider_create(
     provider.kind = checks.kind(kind, errors)
     if provider.is_builtin:
         errors.add("kind", _("The built-in engine is in your list already; there is one for each team."), code="unique")
-    provider.base_url = checks.base_url(base_url, errors, required=kind not in KINDS_WITH_ADDRESS)
+    provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
     provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
     provider.priority = _priority(priority, errors)
     provider.quirks = checks.quirks(quirks or {}, errors)
@@ -106,8 +106,7 @@ async def provider_check(actor: Actor, provider: Provider) -> CheckResult:
 
     No database connection is held meanwhile.
     """
-    actor.must_work()
-    await release_connections()
+    await in_db(must_work, actor)
     result = await _check(provider.connection)
     await in_db(check_store, provider, result)
     return result
@@ -117,22 +116,20 @@ async def connection_try(
     actor: Actor, *, kind: str, base_url: str = "", api_key: str = "", quirks: dict[str, Any] | None = None
 ) -> CheckResult:
     """Check an address and a key before they are saved; nothing is kept. Raises BadInput by field, as provider_create does."""
-    actor.must_work()
+    await in_db(must_work, actor)
     errors = FieldErrors()
     provider = Provider(kind=checks.kind(kind, errors), name=slugify(kind) or "provider")
-    provider.base_url = checks.base_url(base_url, errors, required=kind not in KINDS_WITH_ADDRESS)
+    provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
     provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
     provider.quirks = checks.quirks(quirks or {}, errors)
     _allow_address(actor, provider, errors)
     errors.raise_if_any()
-    await release_connections()
     return await _check(provider.connection)
 
 
 async def discover(actor: Actor) -> list[Found]:
     """The model servers that answer on this machine now and are not among the team's providers."""
-    actor.must_manage()
-    known = await in_db(_known_addresses, actor.team.pk)
+    known = await in_db(_known_addresses, actor)
     return [found for found in await find_servers() if not any(is_same_place(found.base_url, url) for url in known)]
 
 
@@ -176,7 +173,7 @@ def _apply(provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> 
 def _move(actor: Actor, provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> None:
     """Give it its new address, whether or not it differs."""
     before = provider.base_url
-    provider.base_url = checks.base_url(changes["base_url"] or "", errors, required=provider.kind not in KINDS_WITH_ADDRESS)
+    provider.base_url = checks.base_url(changes["base_url"] or "", errors, required=provider.kind in KINDS_WITHOUT_ADDRESS)
     if provider.is_builtin and provider.base_url:
         errors.add("base_url", _("The built-in engine has no address."))
     if provider.base_url == before:
@@ -222,5 +219,11 @@ def _priority(value: Any, errors: FieldErrors) -> int:
     return checks.whole_number(value, "priority", errors, most=32_000) or 100
 
 
-def _known_addresses(team_id: int) -> list[str]:
-    return list(Provider.objects.filter(team=team_id).exclude(base_url="").values_list("base_url", flat=True))
+def must_work(actor: Actor) -> None:
+    """For `in_db`: a request's actor is looked up when first asked, which asynchronous code may not do by the way."""
+    actor.must_work()
+
+
+def _known_addresses(actor: Actor) -> list[str]:
+    actor.must_manage()
+    return list(Provider.objects.filter(team=actor.team).exclude(base_url="").values_list("base_url", flat=True))

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.db import in_db, release_connections
+from apps.common.db import in_db
 from apps.common.errors import NotFound
 from apps.providers import prices
 from apps.providers.adapters import make_adapter
@@ -21,7 +21,7 @@ from apps.providers.contract import CAPABILITIES, CheckResult, ModelInfo
 from apps.providers.errors import ProviderError
 from apps.providers.families import family_of
 from apps.providers.models import AIModel, Provider
-from apps.providers.services.providers import check_store
+from apps.providers.services.providers import check_store, must_work
 
 LONGEST_MODEL_KEY = 190
 State = AIModel.State
@@ -42,8 +42,7 @@ async def models_sync(actor: Actor, provider: Provider) -> SyncResult:
     No database connection is held meanwhile. Fields named in a model's `human_edits` stay as they are, and so do models
     that people switched off.
     """
-    actor.must_work()
-    await release_connections()
+    await in_db(must_work, actor)
     try:
         async with aclosing(make_adapter(provider.connection)) as adapter:
             infos = await adapter.list_models()
