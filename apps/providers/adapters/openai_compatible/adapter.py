@@ -192,13 +192,15 @@ class OpenAICompatibleAdapter:
     async def _send(self, request: httpx.Request, call: Call) -> httpx.Response:
         try:
             async with asyncio.timeout(call.deadline - time.monotonic()) as limit:
-                return await self._client.send(request, stream=True)
+                response = await self._client.send(request, stream=True)
         except AddressNotAllowed as error:
             raise address_refused(error) from error
         except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
             if limit.expired():
                 raise call.timed_out() from error
             raise transport_failure(error, name=self.name, has_begun=False) from error
+        response.headers.encoding = "latin-1"  # httpx would guess it anew at every look-up
+        return response
 
     async def _refusal(self, response: httpx.Response, call: Call) -> ProviderError:
         text = b""

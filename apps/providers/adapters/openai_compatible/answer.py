@@ -84,9 +84,9 @@ class AnswerReader:
     def _message(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The new words: `delta` in a stream, `message` in a whole answer, `text` from old servers."""
         delta, message = choice.get("delta"), choice.get("message")
-        if isinstance(delta, Mapping) and delta:
+        if isinstance(delta, dict) and delta:
             return delta
-        if isinstance(message, Mapping) and not self.has_begun:  # at the end of a stream it would repeat everything
+        if isinstance(message, dict) and not self.has_begun:  # at the end of a stream it would repeat everything
             return message
         return {"content": choice.get("text")}
 
@@ -97,10 +97,9 @@ class AnswerReader:
     def _take_usage(self, piece: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         """The last one counts: servers repeat it on every chunk with growing figures."""
         groq = piece.get("x_groq")
-        for place in (piece, choice, groq if isinstance(groq, Mapping) else {}):
-            if usage := read_usage(place.get("usage")):
-                self.usage = usage
-                return
+        counts = piece.get("usage") or choice.get("usage") or (groq.get("usage") if isinstance(groq, dict) else None)
+        if counts:
+            self.usage = read_usage(counts) or self.usage
 
     def _take_message(self, message: Mapping[str, Any]) -> Delta | None:
         text, reasoning = _content(message.get("content"))
@@ -141,10 +140,10 @@ class _ToolCalls:
         self._by_index: dict[int, _Call] = {}
 
     def feed(self, piece: Any) -> None:
-        if not isinstance(piece, Mapping):
+        if not isinstance(piece, dict):
             return
         function = piece.get("function")
-        function = function if isinstance(function, Mapping) else {}
+        function = function if isinstance(function, dict) else {}
         call = self._find(piece.get("index"), _text(piece.get("id")))
         call.name = call.name or clean(_text(function.get("name")))
         arguments = function.get("arguments")
@@ -176,7 +175,7 @@ class _ToolCalls:
 
 def read_usage(usage: Any) -> Usage | None:
     """Token counts under either of OpenAI's two sets of names; None where there are none, also when all are zero."""
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return None
     inputs = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
     outputs = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
@@ -207,7 +206,7 @@ def _size(message: Message) -> int:
 def _first_choice(piece: Mapping[str, Any]) -> Mapping[str, Any]:
     choices = piece.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    return first if isinstance(first, Mapping) else {}
+    return first if isinstance(first, dict) else {}
 
 
 def _content(content: Any) -> tuple[str, str]:
@@ -218,10 +217,10 @@ def _content(content: Any) -> tuple[str, str]:
     for item in content:
         if isinstance(item, str):
             text += item
-        elif isinstance(item, Mapping) and item.get("type") == "thinking":
+        elif isinstance(item, dict) and item.get("type") == "thinking":
             thought = item.get("thinking")
             reasoning += _content(thought)[0]
-        elif isinstance(item, Mapping):
+        elif isinstance(item, dict):
             text += _text(item.get("text"))
     return text, reasoning
 
@@ -234,7 +233,7 @@ def _reasoning(message: Mapping[str, Any]) -> str:
     details = message.get("reasoning_details")
     if not isinstance(details, list):
         return ""
-    return "".join(_text(item.get("text")) or _text(item.get("summary")) for item in details if isinstance(item, Mapping))
+    return "".join(_text(item.get("text")) or _text(item.get("summary")) for item in details if isinstance(item, dict))
 
 
 def _text(value: Any) -> str:
@@ -242,5 +241,5 @@ def _text(value: Any) -> str:
 
 
 def _count(counts: Any, field: str) -> int:
-    value = counts.get(field) if isinstance(counts, Mapping) else None
+    value = counts.get(field) if isinstance(counts, dict) else None
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12 else 0

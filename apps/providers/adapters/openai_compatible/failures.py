@@ -83,16 +83,16 @@ class VendorError:
 
 def find_error(body: Any, *, is_error: bool = False) -> VendorError | None:
     """The error in a JSON body, or None when it holds an answer. `is_error`: the status or the event's name says it is one."""
-    if isinstance(body, list) and body and isinstance(body[0], Mapping):
+    if isinstance(body, list) and body and isinstance(body[0], dict):
         body = body[0]  # Google's compatible endpoint wraps errors in a list
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return VendorError(message=body[:LONGEST_SEARCHED] if isinstance(body, str) else "") if is_error else None
     error = body.get("error")
     if not error and not is_error and ("choices" in body or "data" in body or not ("message" in body or "detail" in body)):
         return None
     if isinstance(error, str):
         body = {"message": error, **{name: body[name] for name in ("code", "type", "request_id") if name in body}}
-    elif isinstance(error, Mapping):
+    elif isinstance(error, dict):
         body = {"request_id": body.get("request_id"), **error}
     return VendorError(
         message=_message(body)[:LONGEST_SEARCHED],
@@ -259,7 +259,7 @@ def _message(body: Mapping[str, Any]) -> str:
         value = body.get(field)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, Mapping) and value:
+        if isinstance(value, dict) and value:
             return _message(value) or json.dumps(value)
         if isinstance(value, list) and value:
             return "; ".join(_validation_line(item) for item in value[:5])
@@ -267,7 +267,7 @@ def _message(body: Mapping[str, Any]) -> str:
 
 
 def _validation_line(item: Any) -> str:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return str(item)
     place = ".".join(str(part) for part in item["loc"]) if isinstance(item.get("loc"), list) else ""
     return f"{place}: {item.get('msg') or item.get('message') or ''}".removeprefix(": ")
