@@ -1,6 +1,8 @@
 """The vendors and servers that people know by name: what to fill in for each, and where its key comes from.
 
-Addresses and places of keys are from the vendors' own documentation, read 2026-11-20.
+Addresses and places of keys are from the vendors' own documentation, read 2026-11-20: api-docs.deepseek.com,
+docs.together.ai/docs/inference/openai-compatibility, docs.tokenfactory.nebius.com, novita.ai/docs, openrouter.ai/docs,
+console.groq.com/docs/openai, docs.sambanova.ai/docs/en/get-started/api-keys-urls. Genspark has none; its help says so.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from apps.providers.adapters import known_kinds
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`base_url` "" with `asks_address` False: the kind knows its own. `key` is "needed", "optional" or "none"."""
+    """`base_url` "" with `asks_address` False: the kind knows its own. `key` is "needed", "optional" or "none".
+
+    `is_local` None leaves it to the kind and the address; what is not local is never taken for free.
+    """
 
     slug: str
     name: str
@@ -27,9 +32,9 @@ class Choice:
     key: str = "needed"
     key_place: str = ""
     help: str | Promise = ""
+    is_local: bool | None = None
 
 
-_LOCAL_HELP = _("Start the server first. It must answer at this address from the machine that runs Orquestrador.")
 ALL: tuple[Choice, ...] = (
     Choice(
         "lmstudio",
@@ -51,7 +56,10 @@ ALL: tuple[Choice, ...] = (
         "http://127.0.0.1:11434/v1",
         True,
         "optional",
-        help=_("Ollama answers as soon as it is installed. Fetch a model with “ollama pull”."),
+        help=_(
+            "Ollama answers as soon as it is installed. Fetch a model with “ollama pull”. It cuts long prompts silently: set "
+            "OLLAMA_CONTEXT_LENGTH there to what your tasks need."
+        ),
     ),
     Choice(
         "llamacpp",
@@ -59,10 +67,10 @@ ALL: tuple[Choice, ...] = (
         "openai_compatible",
         "local",
         _("One model file, served by llama-server"),
-        "http://127.0.0.1:8080/v1",
+        "http://127.0.0.1:9931/v1",
         True,
         "optional",
-        help=_LOCAL_HELP,
+        help=_("Start llama-server first. Older versions of it listen on port 8080."),
     ),
     Choice(
         "vllm",
@@ -73,7 +81,7 @@ ALL: tuple[Choice, ...] = (
         "http://127.0.0.1:8001/v1",
         True,
         "optional",
-        help=_LOCAL_HELP,
+        help=_("Start vLLM first; its usual port 8000 is also ours, so give it another one when both run on one machine."),
     ),
     Choice("openai", "OpenAI", "openai", "vendor", _("GPT models"), key_place="https://platform.openai.com/api-keys"),
     Choice(
@@ -119,7 +127,7 @@ ALL: tuple[Choice, ...] = (
         "openai_compatible",
         "vendor",
         _("Open models"),
-        "https://api.together.xyz/v1",
+        "https://api.together.ai/v1",
         key_place="https://api.together.ai/settings/api-keys",
     ),
     Choice(
@@ -149,7 +157,29 @@ ALL: tuple[Choice, ...] = (
         "https://api.sambanova.ai/v1",
         key_place="https://cloud.sambanova.ai/apis",
     ),
-    Choice("genspark", "Genspark", "genspark", "vendor", _("Genspark's own service"), key_place="https://www.genspark.ai"),
+    Choice(
+        "genspark",
+        "Genspark",
+        "genspark",
+        "vendor",
+        _("Genspark's own service"),
+        key_place="https://www.genspark.ai",
+        help=_(
+            "Genspark has published no description of its API. The address comes from other people's code and may change "
+            "without notice, and what it charges is unknown here. Keys begin with gsk-."
+        ),
+    ),
+    Choice(
+        "orquestrador",
+        "Orquestrador",
+        "openai_compatible",
+        "other",
+        _("Another installation of Orquestrador"),
+        "",
+        True,
+        help=_("Its address ends with /v1, its keys begin with orq_. What its answers cost is unknown here."),
+        is_local=False,
+    ),
     Choice(
         "other",
         "OpenAI-compatible",
