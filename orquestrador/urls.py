@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-
 from django.contrib import admin
 from django.urls import include, path
 
@@ -21,6 +19,5 @@ urlpatterns = [
     path("", include("orquestrador.pages")),  # before accounts, whose one-time links are /welcome/<anything>/
     path("", include("apps.accounts.urls")),
     path("", include("apps.providers.urls")),
+    path("", include("apps.tasks.urls")),
 ]
-if importlib.util.find_spec("apps.tasks.urls"):
-    urlpatterns.append(path("", include("apps.tasks.urls")))

@@ -97,6 +97,7 @@ def task_of(actor: Actor) -> Task:
     return Task.objects.create(owner=actor.user, team=actor.team, **about)
 
 
+@object_of("steps")
 @object_of("subtasks")
 def subtask_of(actor: Actor) -> Subtask:
     return Subtask.objects.create(task=task_of(actor), order=1, title="Secret step", description="Secret words")

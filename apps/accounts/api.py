@@ -175,7 +175,7 @@ class InvitationSerializer(PublicSerializer):
 
     class Meta:
         model = Invitation
-        fields = ("id", "email", "role", "invited_by", "expires_at", "created_at")
+        fields: tuple[str, ...] = ("id", "email", "role", "invited_by", "expires_at", "created_at")
         read_only_fields = ("expires_at",)
         extra_kwargs = {"email": {"required": True, "allow_blank": False}}
 

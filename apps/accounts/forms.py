@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +19,7 @@ class ServiceForm(forms.Form):
             self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
 
 
-def _password(label: str, *, is_new: bool) -> forms.CharField:
+def _password(label: Any, *, is_new: bool) -> forms.CharField:
     hint = "new-password" if is_new else "current-password"
     return forms.CharField(label=label, strip=False, max_length=256, widget=forms.PasswordInput(attrs={"autocomplete": hint}))
 

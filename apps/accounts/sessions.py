@@ -29,7 +29,7 @@ def person_of(request: HttpRequest, *, email: str, password: str) -> User:
         raise locked_out_error()
     if user is None:
         raise SignInRefused(_("The e-mail or the password is not right."))
-    return user  # type: ignore[return-value]
+    return user
 
 
 def begin(request: HttpRequest, user: User) -> None:

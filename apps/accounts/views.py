@@ -29,7 +29,7 @@ class AskedBy(HttpRequest):
     """A request of somebody signed in."""
 
     actor: Actor
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 # ── In and out ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -112,7 +112,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     context: dict[str, Any] = {"form": form, "link": link, "has_account": has_account, "is_invited": is_invited}
     if request.method == "POST" and (user or (form and form.is_valid())):
         try:
-            member = services.invite_accept(token, user=user, **(form.cleaned_data if form else {}))  # type: ignore[arg-type]
+            member = services.invite_accept(token, user=user, **(form.cleaned_data if form else {}))
         except LinkNotUsable as error:
             context["refused"] = error.message
         except BadInput as error:

@@ -61,7 +61,7 @@ def _database() -> str:
 
 def _broker() -> str:
     if settings.CELERY_BROKER_IS_EMBEDDED:
-        folder = Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_in"])
+        folder = Path(str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_in"]))
         if not os.access(folder, os.W_OK):
             raise OSError(f"{folder} is not writable")
         return "embedded"

@@ -76,20 +76,21 @@ def idempotent(handler: Handler) -> Handler:
         _keep(row, response)
         return response
 
-    return _IN_THE_SCHEMA(once)  # type: ignore[no-any-return]
+    return _IN_THE_SCHEMA(once)
 
 
 def _take(request: Request, key: str) -> tuple[Any, bool]:
     """The row of this key, and whether the work is ours to do. Of several who come at once, one makes the row."""
     table = apps.get_model("accounts", "IdempotentRequest")
+    user: Any = request.user
     now = timezone.now()
     asked = {"path": f"{request.method} {request.path}"[:300], "body_hash": _body_hash(request)}
-    table.objects.filter(user=request.user, started_at__lt=now - KEPT).delete()
+    table.objects.filter(user=user, started_at__lt=now - KEPT).delete()
     try:
         with transaction.atomic():
-            return table.objects.create(user=request.user, key=key, started_at=now, **asked), True
+            return table.objects.create(user=user, key=key, started_at=now, **asked), True
     except IntegrityError:
-        row = table.objects.filter(user=request.user, key=key).first()
+        row = table.objects.filter(user=user, key=key).first()
     if row is None:
         raise StillAtWork(retry_after_s=1)  # it failed this very moment
     if (row.path, row.body_hash) != (asked["path"], asked["body_hash"]):

@@ -58,7 +58,7 @@ def page_of(rows: QuerySet, *, ordering: Sequence[str], limit: int = DEFAULT_LIM
 class CursorPages(BasePagination):
     """`{"next", "previous", "results"}`; `?limit=`, `?cursor=`, and `?ordering=` among the view's `ordering_fields`."""
 
-    def paginate_queryset(self, queryset: QuerySet, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
         self.page = page_of(
             queryset,
@@ -104,7 +104,8 @@ def limit_of(text: str) -> int:
 def ordering_of(text: str, queryset: QuerySet, view: Any) -> Sequence[str]:
     """The order that was asked for, or else the view's, the query's, the table's, or the newest first."""
     if not text:
-        return getattr(view, "ordering", ()) or queryset.query.order_by or queryset.model._meta.ordering or ("-pk",)
+        given: Any = getattr(view, "ordering", ()) or queryset.query.order_by or queryset.model._meta.ordering
+        return given or ("-pk",)
     allowed = getattr(view, "ordering_fields", ())
     asked = [name.strip() for name in text.split(",")]
     if unknown := [name for name in asked if name.removeprefix("-") not in allowed]:

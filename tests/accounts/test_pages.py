@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from asgiref.sync import sync_to_async
 from axes.utils import reset
 from django.test import Client
 from django.urls import reverse
@@ -130,6 +131,23 @@ def test_changing_the_password_needs_the_current_one(actor):
     assert answer.status_code == 400
     actor.user.refresh_from_db()
     assert actor.user.check_password(PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_asynchronous_server_closes_the_same_doors(async_client):
+    page = await async_client.get("/settings/profile/")
+    assert (page.status_code, page.url) == (302, "/sign-in/?next=/settings/profile/")
+    assert (await async_client.get("/api/me/")).status_code == 401
+    assert (await async_client.get("/api/health/")).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_lock_holds_on_the_asynchronous_server(async_client):
+    await sync_to_async(reset)()
+    for _ in range(8):
+        answer = await async_client.post("/sign-in/", {"email": "ana@example.org", "password": "wrong password"})
+    assert answer.status_code == 429
+    assert "10 minutes" in answer.content.decode()
 
 
 # ── The first owner's link, and links that set a password ─────────────────────────────────────────────────────────

@@ -153,6 +153,18 @@ def test_a_notification_is_mailed_in_the_persons_language():
     assert mail.outbox[0].to == [made.user.email]
 
 
+def test_where_mail_can_be_sent_a_notification_becomes_a_job_after_the_commit(
+    settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    settings.EMAIL_HOST = "mail.example.org"
+    sent = []
+    monkeypatch.setattr(services.current_app, "send_task", lambda *job: sent.append(job))
+    with django_capture_on_commit_callbacks(execute=True):
+        made = services.notify(make_user(), kind="task_completed", title="Done")
+        assert sent == []
+    assert sent == [(jobs.notification_mail.name, [str(made.public_id)])]
+
+
 # ── The terminal ──────────────────────────────────────────────────────────────────────────────────────────────────
 def test_owner_is_made_from_the_settings_once(settings):
     settings.ORQ_OWNER_EMAIL, settings.ORQ_OWNER_PASSWORD = "Owner@example.org", PASSWORD

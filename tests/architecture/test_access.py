@@ -6,15 +6,20 @@ one that is meant to be open to strangers must be listed in `OPEN`.
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 
 import pytest
+from asgiref.sync import sync_to_async
 from axes.utils import reset
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.backends import ModelBackend
 from django.core.cache import cache
 from django.test import Client
 
+from apps.accounts import sessions
+from orquestrador.routing import sockets, websocket_urlpatterns
 from tests.architecture.addresses import Address, all_addresses
 from tests.factories import OBJECTS, make_actor
 
@@ -58,7 +63,8 @@ def id_of(row) -> str:
 
 
 def aim(address: Address, actor) -> Target:
-    here, nowhere = {}, {}
+    here = {name: "x" for name, _before in address.parameters}
+    nowhere = dict(here)
     for name, before in address.objects:
         kind = kind_of(name, before)
         assert kind in OBJECTS, f"{address.template}: tests/factories.py needs @object_of({kind!r})"
@@ -140,6 +146,35 @@ def test_the_admin_is_not_there_for_members(address):
         response = getattr(client, method)(url, follow=True)
         assert response.status_code in (403, 404, 405), f"{method.upper()} {url} answers a member with {response.status_code}"
         assert response.status_code != 403 or not response.redirect_chain
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [str(pattern.pattern) for pattern in websocket_urlpatterns])
+async def test_strangers_are_told_nothing_on_a_socket(path):
+    task = await sync_to_async(lambda: OBJECTS["tasks"](make_actor()))()
+    socket = WebsocketCommunicator(sockets, f"/{path}", headers=[(b"host", b"localhost")])
+    accepted, _ = await socket.connect(timeout=5)
+    if accepted:
+        await socket.send_to(text_data=json.dumps({"type": "task:subscribe", "data": {"task_id": str(task.public_id)}}))
+        said = await socket.receive_output(timeout=5)
+        assert json.loads(said["text"])["data"]["code"] == "signed_out"
+        assert (await socket.receive_output(timeout=5))["type"] == "websocket.close"
+    await socket.disconnect()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", [str(pattern.pattern) for pattern in websocket_urlpatterns])
+async def test_another_teams_task_is_not_there_on_a_socket(path):
+    task, stranger = await sync_to_async(lambda: (OBJECTS["tasks"](make_actor()), make_actor()))()
+    token = (await sync_to_async(sessions.tokens_issue)(stranger.user))["access"]
+    headers = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
+    socket = WebsocketCommunicator(sockets, f"/{path}", headers=headers)
+    assert (await socket.connect(timeout=5))[0]
+    for public_id in (task.public_id, uuid.uuid4()):
+        await socket.send_to(text_data=json.dumps({"type": "task:subscribe", "data": {"task_id": str(public_id)}}))
+        told = json.loads(await socket.receive_from(timeout=5))
+        assert (told["type"], told["data"]["status"]) == ("error", 404)
+    await socket.disconnect()
 
 
 def test_open_addresses_do_not_fail():

@@ -35,16 +35,16 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _list(self, options: dict[str, Any]) -> None:
-        rows = [
-            {"email": user.email, "name": user.name, "active": user.is_active, "owner": user.is_superuser}
-            for user in User.objects.order_by("email")
-        ]
+        users = User.objects.order_by("email")
         if options["json"]:
+            rows = [
+                {"email": user.email, "name": user.name, "active": user.is_active, "owner": user.is_superuser} for user in users
+            ]
             self.stdout.write(json.dumps(rows))
             return
-        for row in rows:
-            marks = [_("owner")] * row["owner"] + [_("deactivated")] * (not row["active"])
-            self.stdout.write("\t".join([row["email"], row["name"], ", ".join(marks)]).rstrip())
+        for user in users:
+            marks = [_("owner")] * user.is_superuser + [_("deactivated")] * (not user.is_active)
+            self.stdout.write("\t".join([user.email, user.name, ", ".join(marks)]).rstrip())
 
     def _create(self, options: dict[str, Any]) -> None:
         user = services.user_invited_create(email=options["email"], name=options["name"], is_owner=options["owner"])
