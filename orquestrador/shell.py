@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.accounts.models import Membership, Notification
+from apps.accounts.models import Membership, Notification, Team
 from apps.common.errors import OrquestradorError
 from apps.providers.models import CreditUsage
 
@@ -74,7 +74,7 @@ class Shell:
 
     @property
     def rail(self) -> str:
-        """"open", "closed", or "" where the person never chose: then the width of the window decides."""
+        """ "open", "closed", or "" where the person never chose: then the width of the window decides."""
         chosen = self._request.COOKIES.get(RAIL_COOKIE, "")
         return chosen if chosen in ("open", "closed") else ""
 
@@ -82,7 +82,7 @@ class Shell:
     def navigation(self) -> list[Place]:
         places = [
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
-            self._place(_("Tasks"), "tasks", _tasks_url()),
+            self._place(_("Tasks"), "tasks", reverse("tasks:list")),
             self._place(_("Providers"), "providers", reverse("providers:list")),
             self._place(_("Settings"), "settings", reverse("accounts:profile"), under="/settings/"),
         ]
@@ -101,7 +101,7 @@ class Shell:
 
     @cached_property
     def spend(self) -> Spend | None:
-        return spend_of_month(self.actor.team.pk) if self.actor else None
+        return spend_of_month(self.actor.team) if self.actor else None
 
     @cached_property
     def unread(self) -> int:
@@ -110,12 +110,14 @@ class Shell:
     @cached_property
     def teams(self) -> list[Membership]:
         """The person's teams, for the switch."""
-        return list(Membership.objects.filter(user=self.person).select_related("team").order_by("team__name")) if self.person else []
+        return (
+            list(Membership.objects.filter(user=self.person).select_related("team").order_by("team__name")) if self.person else []
+        )
 
 
-def spend_of_month(team_id: int) -> Spend:
+def spend_of_month(team: Team) -> Spend:
     """One sum, kept for some seconds because every page shows it."""
-    return cache.get_or_set(f"spend:{team_id}", lambda: _sum_of_month(team_id), SPEND_KEPT_S)  # type: ignore[no-any-return]
+    return cache.get_or_set(f"spend:{team.public_id}", lambda: _sum_of_month(team.pk), SPEND_KEPT_S)  # type: ignore[no-any-return]
 
 
 def _sum_of_month(team_id: int) -> Spend:
@@ -127,12 +129,3 @@ def _sum_of_month(team_id: int) -> Spend:
 
 def month_start() -> datetime:
     return timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def _tasks_url() -> str:
-    from django.urls import NoReverseMatch
-
-    try:
-        return reverse("tasks:list")
-    except NoReverseMatch:
-        return "/tasks/"

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.actor import Actor
 from apps.providers.models import AIModel
+from apps.tasks.views import dashboard
 from orquestrador import wizard
 from orquestrador.sources import settings_shown
 
@@ -23,8 +24,6 @@ def home(request: Asked) -> HttpResponse:
     """The dashboard; the first steps where the team has not taken them."""
     if wizard.is_due(request.actor):
         return redirect("wizard")
-    from apps.tasks.views import dashboard
-
     return dashboard(request)
 
 

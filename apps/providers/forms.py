@@ -36,9 +36,18 @@ class ProviderForm(RefusableForm):
     """A new provider; asks only what the chosen vendor needs."""
 
     display_name = forms.CharField(label=_("Name"), max_length=120, help_text=_("How it is called in your lists."))
-    base_url = forms.CharField(label=_("Address"), max_length=500, required=False, widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))
+    base_url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    )
     api_key = forms.CharField(
-        label=_("Key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Kept encrypted; only its last four characters are ever shown.")
+        label=_("Key"),
+        required=False,
+        strip=True,
+        widget=_KEY_WIDGET,
+        help_text=_("Kept encrypted; only its last four characters are ever shown."),
     )
 
     def __init__(self, *args: Any, choice: Choice, **kwargs: Any) -> None:
@@ -62,22 +71,33 @@ class ProviderForm(RefusableForm):
             "kind": self.choice.kind,
             "base_url": given.get("base_url", self.choice.base_url),
             "api_key": given.get("api_key", ""),
+            "is_local": self.choice.is_local,
         }
 
     @property
     def for_try(self) -> dict[str, Any]:
         """What connection_try takes."""
-        return {name: value for name, value in self.for_service.items() if name != "display_name"}
+        return {name: value for name, value in self.for_service.items() if name not in ("display_name", "is_local")}
 
 
 class ProviderEditForm(RefusableForm):
     """Changes to a provider; an empty key keeps the saved one."""
 
     display_name = forms.CharField(label=_("Name"), max_length=120)
-    base_url = forms.CharField(label=_("Address"), max_length=500, required=False, widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}))
-    api_key = forms.CharField(label=_("New key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Leave it empty to keep the saved one."))
+    base_url = forms.CharField(
+        label=_("Address"),
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    )
+    api_key = forms.CharField(
+        label=_("New key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Leave it empty to keep the saved one.")
+    )
     priority = forms.IntegerField(
-        label=_("Priority"), min_value=1, max_value=32_000, help_text=_("Among models that are equally good, the lower number is asked first.")
+        label=_("Priority"),
+        min_value=1,
+        max_value=32_000,
+        help_text=_("Among models that are equally good, the lower number is asked first."),
     )
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
@@ -97,15 +117,24 @@ class ModelForm(RefusableForm):
 
     display_name = forms.CharField(label=_("Display name"), max_length=190, required=False)
     family = forms.CharField(
-        label=_("Family"), max_length=120, help_text=_("Models of one family count as the same AI: one never checks another's work.")
+        label=_("Family"),
+        max_length=120,
+        help_text=_("Models of one family count as the same AI: one never checks another's work."),
     )
     tier = forms.ChoiceField(label=_("Tier"), choices=[(tier, TIER_WORDS[tier]) for tier in TIERS])
     capabilities = forms.MultipleChoiceField(
-        label=_("Can do"), choices=[(one, CAPABILITY_WORDS[one]) for one in CAPABILITIES], widget=forms.CheckboxSelectMultiple, required=False
+        label=_("Can do"),
+        choices=[(one, CAPABILITY_WORDS[one]) for one in CAPABILITIES],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     context_window = forms.IntegerField(label=_("Context window, tokens"), min_value=1, required=False)
-    price_input = forms.DecimalField(label=_("Input, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False)
-    price_output = forms.DecimalField(label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False)
+    price_input = forms.DecimalField(
+        label=_("Input, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False
+    )
+    price_output = forms.DecimalField(
+        label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False
+    )
 
     def __init__(self, *args: Any, model: AIModel, **kwargs: Any) -> None:
         super().__init__(*args, initial={name: _plain(getattr(model, name)) for name in self.base_fields}, **kwargs)

@@ -13,8 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -171,7 +170,9 @@ def provider_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
         messages.error(request, _("Nothing was deleted: the name that was typed is not the provider's."))
         return redirect("providers:detail", provider.public_id)
     services.provider_delete(request.actor, provider)
-    messages.success(request, _("%(provider)s was deleted. What its models did and cost stays on record.") % {"provider": provider})
+    messages.success(
+        request, _("%(provider)s was deleted. What its models did and cost stays on record.") % {"provider": provider}
+    )
     return redirect("providers:list")
 
 
@@ -219,12 +220,19 @@ def _sync_and_tell(request: Asked, provider: Provider) -> None:
     try:
         result = _wait_for(services.models_sync)(request.actor, provider)
     except ProviderError as error:
-        messages.error(request, _("%(provider)s is saved, but does not list its models: %(why)s") % {"provider": provider, "why": error.message})
+        messages.error(
+            request,
+            _("%(provider)s is saved, but does not list its models: %(why)s") % {"provider": provider, "why": error.message},
+        )
         return
     count = result.added + result.updated
     new = ngettext("%(n)s model is new", "%(n)s models are new", result.added) % {"n": result.added}
     gone = ngettext("%(n)s is gone", "%(n)s are gone", result.gone) % {"n": result.gone}
-    said = _("The list of %(provider)s is up to date: %(new)s, %(gone)s.") if count or result.gone else _("%(provider)s lists the same models as before.")
+    said = (
+        _("The list of %(provider)s is up to date: %(new)s, %(gone)s.")
+        if count or result.gone
+        else _("%(provider)s lists the same models as before.")
+    )
     messages.success(request, said % {"provider": provider, "new": new, "gone": gone})
 
 
@@ -239,7 +247,9 @@ def _may_change(actor: Actor, provider: Provider) -> bool:
 def _choice_for(provider: Provider) -> Choice | None:
     """The vendor that a saved provider is, by its address and kind."""
     same_kind = [choice for choice in choices() if choice.kind == provider.kind]
-    return next((choice for choice in same_kind if choice.base_url == provider.base_url), same_kind[0] if len(same_kind) == 1 else None)
+    return next(
+        (choice for choice in same_kind if choice.base_url == provider.base_url), same_kind[0] if len(same_kind) == 1 else None
+    )
 
 
 def _spend_this_month(actor: Actor) -> dict[int, dict[str, Any]]:

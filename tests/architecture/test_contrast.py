@@ -39,7 +39,7 @@ def tokens(theme: int) -> dict[str, tuple[float, float, float]]:
     """Name → sRGB, linear light. `theme` 0 is light, 1 is dark."""
     found = {}
     for name, *pair in PAIR.findall(TOKENS.read_text(encoding="utf-8")):
-        lightness, chroma, hue = (float(part) for part in (pair[theme].split() + ["0", "0"])[:3])
+        lightness, chroma, hue = (float(part) for part in [*pair[theme].split(), "0", "0"][:3])
         found[name] = linear_rgb(lightness, chroma, hue)
     return found
 
@@ -80,10 +80,11 @@ def test_marks_and_borders_of_inputs_stand_out(theme: int) -> None:
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_filled_bars_stand_out_from_their_track(theme: int) -> None:
+def test_how_far_a_bar_is_filled_can_be_seen(theme: int) -> None:
     colours = tokens(theme)
-    fills = ("ok-mark", "judge-mark", "author-mark", "bad-mark")
-    assert all(contrast(colours["ink"], colours["track"]) > 3 for _fill in fills)
+    fills = ("author-mark", "ok-mark", "judge-mark", "bad-mark")
+    poor = {fill: round(ratio, 2) for fill in fills if (ratio := contrast(colours[fill], colours["track"])) < 3}
+    assert not poor
 
 
 def test_no_colour_is_written_outside_the_tokens() -> None:

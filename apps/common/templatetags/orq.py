@@ -25,6 +25,7 @@ from apps.common.status import look_of
 
 register = template.Library()
 UNKNOWN = "–"
+SMALLEST_PLACES = 8  # decimals that money is kept with
 ROLES = {
     "planner": ("planner", "planner"),
     "executor": ("author", "author"),
@@ -40,13 +41,16 @@ def cost(value: Decimal | float | str | None) -> str:
     if value is None or value == "":
         return _("cost unknown")
     amount = Decimal(str(value))
-    if amount == 0:
-        return f"US$ {number_format(Decimal(0), 2)}"
-    if abs(amount) >= 1:
-        return f"US$ {number_format(amount, 2, force_grouping=True)}"
+    if amount == 0 or abs(amount) >= 1:
+        return f"US$ {_number(amount, 2)}"
     places = max(4, 1 - amount.adjusted())  # two digits that say something, however small the sum
-    rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
-    return f"US$ {number_format(rounded, places)}"
+    return f"US$ {_number(amount, min(places, SMALLEST_PLACES))}"
+
+
+def _number(value: Decimal | float, places: int) -> str:
+    """Rounded, then written as the language does; Django's own formatting cuts digits off instead."""
+    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
+    return str(number_format(rounded, places, force_grouping=True))
 
 
 @register.filter
@@ -55,7 +59,7 @@ def price(value: Decimal | None) -> str:
     if value is None:
         return _("unknown")
     amount = Decimal(value).normalize()
-    return f"US$ {number_format(amount, max(2, -amount.as_tuple().exponent), force_grouping=True)}"  # type: ignore[operator]
+    return f"US$ {_number(amount, max(2, -int(amount.as_tuple().exponent)))}"
 
 
 @register.filter
@@ -65,7 +69,7 @@ def percent(value: Decimal | float | None) -> str:
         return UNKNOWN
     number = Decimal(str(value))
     is_almost = number != number.to_integral() and (number < 1 or number > 99)
-    return f"{number_format(number, 1 if is_almost else 0)}\u00a0%"
+    return f"{_number(number, 1 if is_almost else 0)}\u00a0%"
 
 
 @register.filter
@@ -77,12 +81,12 @@ def duration(ms: float | None) -> str:
         return f"{round(ms)}\u00a0ms"
     seconds = ms / 1000
     if seconds < 60:
-        return f"{number_format(seconds, 1)}\u00a0s"
+        return f"{_number(seconds, 1)}\u00a0s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
-    return f"{number_format(hours, 0, force_grouping=True)}\u00a0h {minutes:02d}\u00a0min"
+    return f"{_number(hours, 0)}\u00a0h {minutes:02d}\u00a0min"
 
 
 @register.filter
@@ -97,7 +101,7 @@ def tokens(count: int | None) -> str:
     if count is None or count == "":
         return UNKNOWN
     if count < 10_000:
-        return ngettext("%(count)s token", "%(count)s tokens", count) % {"count": number_format(count, force_grouping=True)}
+        return ngettext("%(count)s token", "%(count)s tokens", count) % {"count": _number(count, 0)}
     return _("%(count)s tokens") % {"count": short_count(count)}
 
 
@@ -107,9 +111,9 @@ def short_count(count: int | None) -> str:
     if count is None or count == "":
         return UNKNOWN
     if count < 10_000:
-        return str(number_format(count, force_grouping=True))
+        return _number(count, 0)
     value, letter = (count / 1000, "k") if count < 1_000_000 else (count / 1_000_000, "M")
-    return f"{number_format(value, 0 if value >= 100 or value == int(value) else 1)}\u00a0{letter}"
+    return f"{_number(value, 0 if value >= 100 or value == int(value) else 1)}\u00a0{letter}"
 
 
 @register.filter
@@ -122,7 +126,7 @@ def filesize(count: int | None) -> str:
         if value < 1000:
             break
         value, unit = value / 1000, bigger
-    return f"{number_format(value, 0 if unit == 'B' or value >= 100 else 1)}\u00a0{unit}"
+    return f"{_number(value, 0 if unit == 'B' or value >= 100 else 1)}\u00a0{unit}"
 
 
 # ── Time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,7 +138,9 @@ def ago(when: datetime | str | None) -> str | SafeString:
     moment = datetime.fromisoformat(when) if isinstance(when, str) else when
     local = timezone.localtime(moment)
     exact = date_format(local, "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{} {}" data-ago>{}</time>', moment.isoformat(), exact, local.tzname(), _distance(moment))
+    return format_html(
+        '<time datetime="{}" title="{} {}" data-ago>{}</time>', moment.isoformat(), exact, local.tzname(), _distance(moment)
+    )
 
 
 def _distance(moment: datetime) -> str:
@@ -179,7 +185,11 @@ def status_badge(status: str, label: str = "", plain: bool = False) -> SafeStrin
     look = look_of(str(status))
     classes = f"badge badge-{look.tone}" + (" badge-live" if look.is_live else "") + (" badge-plain" if plain else "")
     return format_html(
-        '<span class="{}" data-status="{}">{}<span>{}</span></span>', classes, status, icon_svg(look.icon, size=16), label or look.word
+        '<span class="{}" data-status="{}">{}<span>{}</span></span>',
+        classes,
+        status,
+        icon_svg(look.icon, size=16),
+        label or look.word,
     )
 
 
@@ -187,7 +197,14 @@ def status_badge(status: str, label: str = "", plain: bool = False) -> SafeStrin
 def browser_name(user_agent: str) -> str:
     """“Firefox on Linux” from a browser's long name; what is not recognised is shown as it came."""
     browsers = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
-    systems = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux"))
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
     browser = next((name for mark, name in browsers if mark in user_agent), "")
     system = next((name for mark, name in systems if mark in user_agent), "")
     if browser and system:
@@ -248,14 +265,26 @@ def attr(name: str, value: Any) -> SafeString | str:
 def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "") -> dict[str, Any]:
     """One of the three voices and who sits there; without a model an empty seat with its words."""
     voice, picture = ROLES[role]
-    return {"role": role, "voice": voice, "icon": picture, "model": model, "is_live": live, "empty": empty or _("not cross-checked")}
+    return {
+        "role": role,
+        "voice": voice,
+        "icon": picture,
+        "model": model,
+        "is_live": live,
+        "empty": empty or _("not cross-checked"),
+    }
 
 
 @register.inclusion_tag("components/meter.html")
 def divergence_meter(value: Decimal | float | None, threshold: Decimal | float = 20) -> dict[str, Any]:
     """How far author and checker differ, 0-100, with a tick where agreement ends."""
     number = None if value is None else float(value)
-    return {"value": value, "threshold": threshold, "width": number or 0, "is_disputed": number is not None and number > float(threshold)}
+    return {
+        "value": value,
+        "threshold": threshold,
+        "width": number or 0,
+        "is_disputed": number is not None and number > float(threshold),
+    }
 
 
 @register.inclusion_tag("components/ring.html")
