@@ -113,7 +113,7 @@ def _keep(row: Any, response: Response) -> None:
 
 
 def _body_hash(request: Request) -> str:
-    """Of the JSON's meaning rather than its bytes, and of the names and sizes of files."""
+    """Of the team, and of the JSON's meaning rather than its bytes, or of a form's fields and its files' names and sizes."""
     try:
         body = request._request.body
     except RawPostDataException:
@@ -123,4 +123,5 @@ def _body_hash(request: Request) -> str:
         body = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
     except ValueError:
         pass
-    return hashlib.sha256(body).hexdigest()
+    team = str(request.actor.team.public_id)  # type: ignore[attr-defined]
+    return hashlib.sha256(team.encode() + body).hexdigest()

@@ -117,9 +117,8 @@ def test_a_made_up_token_gets_nothing(address):
 
 @pytest.mark.parametrize("address", **named(WITH_OBJECTS))
 def test_what_belongs_to_another_team_is_not_there(address):
-    client = signed_in(make_actor())
+    client, target = signed_in(make_actor()), aim(address, make_actor())
     for method in METHODS:
-        target = aim(address, make_actor())
         response = getattr(client, method)(target.url)
         nothing = getattr(client, method)(target.url_of_nothing)
         told = f"{method.upper()} {address.template} answers a stranger to the team with {response.status_code}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 import uuid
 from datetime import timedelta
@@ -269,6 +271,24 @@ def test_a_bad_query_is_a_400_problem_that_names_the_field(client, query):
     assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["f", "x", 1],
+        ["f", None, 10**30],
+        ["f", [], {}],
+        ["f", "2026-01-01T00:00:00Z", "one"],
+        ["f", True, "1.5"],
+        ["x", None, 1],
+        {},
+    ],
+)
+def test_a_forged_cursor_breaks_nothing(client, actor, values):
+    notes(actor, 3)
+    cursor = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    assert client.get(f"/api/notes/?ordering=read_at&cursor={cursor}").status_code in (200, 400)
+
+
 def test_a_cursor_of_another_order_is_refused(client, actor):
     notes(actor, 9)
     cursor = client.get("/api/notes/?limit=2&ordering=read_at,title").json()["next"].partition("cursor=")[2].partition("&")[0]
@@ -312,6 +332,13 @@ def test_keys_of_different_people_are_different(client):
     other = APIClient()
     other.force_login(make_actor().user)
     assert work(other).json()["number"] == 2
+
+
+def test_the_same_key_in_another_team_is_another_request(client, actor):
+    work(client)
+    other = make_actor(user=actor.user)
+    there = {"Idempotency-Key": "key-1", "X-Orq-Team": str(other.team.public_id)}
+    assert client.post("/api/work/", {"a": 1, "b": 2}, headers=there).status_code == 422
 
 
 def test_without_a_key_everything_is_done(client):
