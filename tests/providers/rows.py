@@ -9,12 +9,10 @@ from apps.accounts.actor import Actor
 from apps.providers import services
 from apps.providers.families import family_of
 from apps.providers.models import AIModel, Provider
-from tests.factories import object_of
 
 _numbers = itertools.count(1)
 
 
-@object_of("providers")
 def make_provider(actor: Actor, **more: Any) -> Provider:
     number = next(_numbers)
     given = {
@@ -25,7 +23,6 @@ def make_provider(actor: Actor, **more: Any) -> Provider:
     return services.provider_create(actor, **{**given, **more})
 
 
-@object_of("models")
 def make_model(actor: Actor, provider: Provider | None = None, **more: Any) -> AIModel:
     key = more.pop("key", f"model-{next(_numbers)}b")
     given = {"family": family_of(key), "capabilities": ["chat"], "state": AIModel.State.AVAILABLE}

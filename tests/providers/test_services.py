@@ -461,12 +461,15 @@ def test_no_database_connection_is_open_while_the_network_is_waited_for(monkeypa
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_a_transaction_the_connection_is_kept():
+def test_inside_a_transaction_the_connection_is_kept(monkeypatch):
+    closed = []
     actor = make_actor()
     with transaction.atomic():
+        monkeypatch.setattr(connection, "close", lambda: closed.append(True))
         provider = make_provider(actor)
         async_to_sync(in_db)(Provider.objects.count)
         async_to_sync(release_connections)()
-        assert Provider.objects.filter(pk=provider.pk).exists()
+        monkeypatch.undo()
+        assert Provider.objects.filter(pk=provider.pk).exists() and not closed
         transaction.set_rollback(True)
     assert not Provider.objects.filter(pk=provider.pk).exists()

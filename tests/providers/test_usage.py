@@ -140,12 +140,12 @@ def test_fifty_calls_recorded_at_once_all_count(database_for_threads):
     said = Completion("yes", "stop", Usage(1_000, 100), "m", latency_ms=20)
 
     def record():
+        """Without a transaction around it: SQLite would then let one in after the other, and hide lost updates."""
         model = AIModel.objects.select_related("provider").get(pk=made["model"])
-        with transaction.atomic():
-            services.usage_record(team_id=made["team"], owner_id=None, model=model, purpose="execute", completion=said)
-            services.quality_record(
-                model, "code", success=True, score=Decimal("70.5"), latency_ms=20, tokens=1_100, cost=Decimal("0.00021")
-            )
+        services.usage_record(team_id=made["team"], owner_id=None, model=model, purpose="execute", completion=said)
+        services.quality_record(
+            model, "code", success=True, score=Decimal("70.5"), latency_ms=20, tokens=1_100, cost=Decimal("0.00021")
+        )
 
     seen = {}
 
