@@ -69,7 +69,7 @@ class Socket(LiveSocket):
         return await database_sync_to_async(_actor)(user, team=team, preferred_team=session.get(TEAM_IN_SESSION))
 
     def own_topics(self) -> tuple[str, ...]:
-        return (f"user:{self.actor.user.public_id}",)
+        return (f"user:{self.actor.user.public_id}", f"team:{self.actor.team.public_id}")
 
     def subprotocol(self) -> str | None:
         return TOKEN_PROTOCOL if TOKEN_PROTOCOL in self.scope.get("subprotocols", ()) else None

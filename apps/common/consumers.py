@@ -79,9 +79,15 @@ class LiveSocket(AsyncWebsocketConsumer):
         except OrquestradorError as error:
             await self._say_goodbye(error)
             return
-        for topic in self.own_topics():
-            hub().subscribe(self.listener, topic)
+        self._hear_own_topics()
         self.tasks = [asyncio.create_task(self._forward()), asyncio.create_task(self._recheck())]
+
+    def _hear_own_topics(self) -> None:
+        wanted = {*self.own_topics(), *self.checks}
+        for topic in self.listener.topics - wanted:
+            hub().unsubscribe(self.listener, topic)
+        for topic in wanted - self.listener.topics:
+            hub().subscribe(self.listener, topic)
 
     def subprotocol(self) -> str | None:
         return None
@@ -149,6 +155,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             except OrquestradorError as error:
                 await self._say_goodbye(error)
                 return
+            self._hear_own_topics()
             for topic, check in tuple(self.checks.items()):
                 try:
                     await check(self.actor)

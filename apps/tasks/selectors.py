@@ -252,15 +252,17 @@ def _time_left_s(task: Task, subtasks: Iterable[Subtask]) -> int | None:
 
 
 # ── The journal ───────────────────────────────────────────────────────────────────────────────────────────────────
-def task_trace(task: Task) -> list[dict[str, Any]]:
+def task_trace(task: Task, *, with_texts: bool = True) -> list[dict[str, Any]]:
     """What was done, stage by stage in the order it began, each with the calls it made. Two queries.
 
     [{key, stage, subtask, started_at, finished_at, result, error, calls: [{id, key, purpose, role, model, status, text, request,
-    error, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, started_at, finished_at}]}]
+    error, error_code, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, started_at, finished_at}]}].
+    Without texts `text` and `request` are left out, which can be large.
     """
     calls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for call in task.calls.select_related("usage", "model__provider").order_by("started_at", "pk"):
-        calls[call.key.partition("#")[0]].append(_call(call))
+    rows = task.calls.select_related("usage", "model__provider").order_by("started_at", "pk")
+    for call in rows if with_texts else rows.defer("request", "text", "answer"):
+        calls[call.key.partition("#")[0]].append(_call(call, with_texts=with_texts))
     steps = task.steps.select_related("subtask").order_by("started_at", "pk")
     return [
         {
@@ -281,7 +283,7 @@ def task_trace(task: Task) -> list[dict[str, Any]]:
 ROLES = {"plan": "planner", "execute": "executor", "validate": "validator", "tie-break": "tie_breaker", "compose": "executor"}
 
 
-def _call(call: Call) -> dict[str, Any]:
+def _call(call: Call, *, with_texts: bool = True) -> dict[str, Any]:
     usage = call.usage
     model = model_reference(call.model) or {"id": None, "provider": "", "model": call.model_name, "label": call.model_name}
     return {
@@ -291,8 +293,7 @@ def _call(call: Call) -> dict[str, Any]:
         "role": ROLES.get(call.purpose, "executor"),
         "model": model,
         "status": call.status,
-        "text": call.text,
-        "request": call.request,
+        **({"text": call.text, "request": call.request} if with_texts else {}),
         "error": call.error,
         "error_code": call.error_code,
         "latency_ms": usage.latency_ms if usage else None,

@@ -18,7 +18,7 @@ from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
 
 def make_actor(email: str = "ana@example.org", *, team: Team | None = None, role: str = Role.OWNER, name: str = "Ana Souza") -> Actor:
     user = User.objects.filter(email=email).first() or User.objects.create_user(email, "correct horse battery", name=name)
-    team = team or Team.objects.create(name=f"{name}'s team")
+    team = team or Team.objects.create(name=f"{name}’s team", set_up_at=timezone.now())
     Membership.objects.get_or_create(user=user, team=team, defaults={"role": role})
     return Actor(user=user, team=team, role=role)
 
@@ -180,7 +180,7 @@ def too_few_models(actor: Actor, cast: Cast) -> Task:
 
 def failed(actor: Actor, cast: Cast) -> Task:
     start = timezone.now() - timedelta(hours=2)
-    task = make_task(actor, "Summarise the supplier's price list", status="failed", error_code="subtasks_failed", started_at=start,
+    task = make_task(actor, "Summarise the price list of a supplier", status="failed", error_code="subtasks_failed", started_at=start,
                      finished_at=start + timedelta(seconds=95), error="Step 1 failed: no model answered. Mistral: the key is wrong (401).")
     first = make_subtask(task, 1, "Read the list", status="failed", executor=cast.checker, attempts=3, started_at=start,
                          finished_at=start + timedelta(seconds=90), error="Every model that could do it failed: Mistral Small 24B: the key is wrong (401).")

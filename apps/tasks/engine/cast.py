@@ -39,7 +39,12 @@ async def choose_planners(ctx: Context) -> list[ModelRef]:
     usable, rejected = _sift(await ctx.candidates(), ctx.task)
     if not usable:
         raise NoModel("no model is in use", rejected={item.model.label: item.reason for item in rejected})
-    return [c.ref for c in _asked_first(sorted(usable, key=_ablest), ctx.task.cast.get("planner"))]
+    return planners_from(usable, ctx.task)
+
+
+def planners_from(usable: list[Candidate], task: TaskSpec) -> list[ModelRef]:
+    """The same ranking, a pure function."""
+    return [c.ref for c in _asked_first(sorted(usable, key=_ablest), task.cast.get("planner"))]
 
 
 def cast_from(usable: list[Candidate], task: TaskSpec, subtask: PlannedSubtask, tried: Tried) -> Cast:

@@ -35,16 +35,20 @@ class LiveAudience:
 
     def __init__(self, task: Task) -> None:
         self.topic = f"task:{task.public_id}"
+        self._shown: dict[str, int] = {}  # call → how much of its text has been sent, as browsers count (UTF-16)
 
     def text(
         self, *, call: str, subtask: PlannedSubtask | None, stage: str, model: ModelRef, seq: int, delta: str, restarted: bool
     ) -> None:
+        at = 0 if restarted else self._shown.get(call, 0)
+        self._shown[call] = at + len(delta.encode("utf-16-le")) // 2
         text = {
             "call": call,
             "order": subtask.order if subtask else None,
             "role": SEATS.get(stage, "planner"),
             "model": {"id": model.id, "provider": model.provider, "model": model.model, "label": model.label},
             "seq": seq,
+            "at": at,
             "delta": delta,
             "restarted": restarted,
         }

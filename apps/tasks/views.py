@@ -1,0 +1,304 @@
+"""Pages of tasks: the list, a new one, one with all its steps, its plan; and the dashboard."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from apps.accounts.actor import Actor
+from apps.common.errors import BadInput, NotAllowed, OrquestradorError
+from apps.common.paging import page_of
+from apps.tasks import presentation, selectors, services
+from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
+from apps.tasks.models import ENDED, Task, TaskStatus
+from apps.tasks.preview import preview_of
+
+CHIPS = (
+    ("", gettext_lazy("All")),
+    ("at-work", gettext_lazy("At work")),
+    ("needs-you", gettext_lazy("Needs you")),
+    ("completed", gettext_lazy("Completed")),
+    ("failed", gettext_lazy("Failed")),
+    ("cancelled", gettext_lazy("Cancelled")),
+)
+LIST_LIMIT, LOG_LIMIT, MOST_AT_ONCE = 50, 200, 200
+
+
+class Asked(HttpRequest):
+    """A request of somebody signed in."""
+
+    actor: Actor
+
+
+# ── Overview ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def dashboard(request: Asked) -> HttpResponse:
+    """What needs me, what is at work, what came out, and what it cost."""
+    return render(request, "orquestrador/dashboard.html", _overview(request.actor))
+
+
+@require_GET
+def overview_parts(request: Asked) -> HttpResponse:
+    """The dashboard's live parts alone."""
+    return render(request, "orquestrador/_dashboard_parts.html", _overview(request.actor))
+
+
+def _overview(actor: Actor) -> dict[str, Any]:
+    def cards(status: str, limit: int) -> list[dict[str, Any]]:
+        return selectors.task_cards(list(selectors.tasks_filtered(actor, status=status)[:limit]))
+
+    return {
+        "needs_you": cards("needs-you", 5),
+        "at_work": cards("at-work", 8),
+        "latest": selectors.task_cards(list(selectors.tasks_filtered(actor).filter(status__in=ENDED)[:6])),
+        "stats": selectors.tasks_stats(actor, 7),
+        "preview": preview_of(actor),
+        "is_first": not selectors.tasks_visible(actor).exists(),
+    }
+
+
+# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@require_GET
+def task_list(request: Asked) -> HttpResponse:
+    asked = {name: request.GET.get(name, "").strip() for name in ("status", "search", "mine")}
+    tasks = selectors.tasks_filtered(
+        request.actor, status=asked["status"], search=asked["search"], is_mine=asked["mine"] == "1"
+    ).select_related("owner")
+    page = page_of(tasks, ordering=("-created_at",), limit=LIST_LIMIT, cursor=request.GET.get("cursor", ""))
+    cards = [{**card, "owner": task.owner} for card, task in zip(selectors.task_cards(page.rows), page.rows, strict=True)]
+    context = {
+        "cards": cards,
+        "asked": asked,
+        "chips": _chips(request.actor, asked),
+        "next": page.next and _query(asked, cursor=page.next),
+        "previous": page.previous and _query(asked, cursor=page.previous),
+        "mine_query": _query(asked, mine="" if asked["mine"] else "1"),
+        "is_narrowed": any(asked.values()) or "cursor" in request.GET,
+    }
+    return render(request, "tasks/list.html", context)
+
+
+def _chips(actor: Actor, asked: dict[str, str]) -> list[dict[str, Any]]:
+    numbers = selectors.tasks_by_status(actor)
+    return [
+        {
+            "label": label,
+            "query": _query(asked, status=status),
+            "is_on": asked["status"] == status,
+            "count": sum(numbers[one] for one in selectors.GROUPS[status]) if status else sum(numbers.values()),
+        }
+        for status, label in CHIPS
+    ]
+
+
+def _query(asked: dict[str, str], **changes: str) -> str:
+    return "?" + urlencode({name: value for name, value in {**asked, **changes}.items() if value})
+
+
+@require_POST
+def task_bulk(request: Asked) -> HttpResponse:
+    """Cancel or delete what is ticked. What cannot be done is said, the rest is done."""
+    service = {"cancel": services.task_cancel, "delete": services.task_delete}.get(request.POST.get("action", ""))
+    if service is None:
+        raise BadInput(_("Choose what is to be done with the ticked tasks."), field="action")
+    done, refused = 0, []
+    for public_id in request.POST.getlist("task")[:MOST_AT_ONCE]:
+        try:
+            task = selectors.access_task(request.actor, public_id)
+            service(request.actor, task)
+            done += 1
+        except OrquestradorError as error:
+            refused.append(error.message)
+    if done:
+        said = (
+            ngettext("%(n)s task was cancelled.", "%(n)s tasks were cancelled.", done)
+            if service is services.task_cancel
+            else ngettext("%(n)s task was deleted.", "%(n)s tasks were deleted.", done)
+        )
+        messages.success(request, said % {"n": done})
+    if refused:
+        messages.warning(request, " ".join(dict.fromkeys(refused)))
+    if not done and not refused:
+        messages.warning(request, _("No task was ticked."))
+    return _back(request, "tasks:list")
+
+
+# ── A new one ─────────────────────────────────────────────────────────────────────────────────────────────────────
+@require_http_methods(["GET", "POST"])
+def task_new(request: Asked) -> HttpResponse:
+    request.actor.must_work()
+    preview = preview_of(request.actor, {role: request.POST.get(role, "") for role in ROLE_FIELDS})
+    form = TaskForm(request.POST or None, models=preview.models, initial={"description": request.GET.get("description", "")})
+    if request.method == "POST" and form.is_valid():
+        try:
+            task = services.task_create(
+                request.actor, start="keep" not in request.POST, idempotency_key=request.POST.get("key") or None, **form.for_service
+            )
+        except BadInput as error:
+            form.refuse(error)
+        else:
+            return redirect("tasks:detail", task.public_id)
+    context = {"form": form, "preview": preview, "key": request.POST.get("key") or uuid.uuid4().hex}
+    return render(request, "tasks/new.html", context, status=400 if form.errors else 200)
+
+
+@require_GET
+def cast_preview(request: Asked) -> HttpResponse:
+    """Who would take which role, with the roles as they are chosen now."""
+    preview = preview_of(request.actor, {role: request.GET.get(role, "") for role in ROLE_FIELDS})
+    return render(request, "tasks/_cast.html", {"preview": preview})
+
+
+# ── One task ──────────────────────────────────────────────────────────────────────────────────────────────────────
+@require_GET
+def task_page(request: Asked, id: uuid.UUID) -> HttpResponse:
+    return render(request, "tasks/detail.html", _page(request, selectors.access_task(request.actor, id)))
+
+
+@require_GET
+def task_parts(request: Asked, id: uuid.UUID) -> HttpResponse:
+    """The live parts of the page alone, as they are now."""
+    return render(request, "tasks/_parts.html", _page(request, selectors.access_task(request.actor, id)))
+
+
+def _page(request: Asked, task: Task) -> dict[str, Any]:
+    detail = selectors.task_detail(task)
+    trace = selectors.task_trace(task, with_texts=False)
+    at_work = selectors.calls_at_work(task) if task.is_at_work else []
+    return {
+        "task": task,
+        "detail": detail,
+        "threshold": presentation.threshold_of(detail),
+        "confidence_threshold": detail["policy"].get("confidence_threshold", presentation.DEFAULT_CONFIDENCE),
+        "columns": presentation.graph_of(detail, at_work),
+        "planning": next((call for call in at_work if call["role"] == "planner"), None),
+        "timeline": presentation.timeline_of(detail, trace),
+        "reasons": presentation.reasons_of(detail, trace),
+        "elapsed": presentation.elapsed(detail),
+        "log": [selectors.log_entry(entry) for entry in selectors.task_logs(task)[:LOG_LIMIT]],
+        "may_change": _may_change(request.actor, task),
+        "tab": _tab(request, task),
+        "cast": preview_of(request.actor) if task.error_code in ("too_few_models", "no_model") else None,
+    }
+
+
+def _tab(request: Asked, task: Task) -> str:
+    """The panel that is open at first: the answer where there is one, otherwise what is going on."""
+    wanted = request.GET.get("tab", "")
+    if wanted in ("result", "steps", "details"):
+        return wanted
+    return "result" if task.status == TaskStatus.COMPLETED else "steps"
+
+
+def _may_change(actor: Actor, task: Task) -> bool:
+    try:
+        actor.must_own(task.owner_id)
+    except NotAllowed:
+        return False
+    return True
+
+
+@require_GET
+def task_trace(request: Asked, id: uuid.UUID) -> HttpResponse:
+    """Every prompt and every raw answer. A fragment for htmx, a page of its own otherwise."""
+    task = selectors.access_task(request.actor, id)
+    is_part = request.headers.get("HX-Request") == "true"
+    template = "tasks/_trace.html" if is_part else "tasks/trace.html"
+    return render(request, template, {"task": task, "trace": selectors.task_trace(task)})
+
+
+ACTIONS: dict[str, Callable[..., Any]] = {
+    "start": services.task_start,
+    "pause": services.task_pause,
+    "resume": services.task_resume,
+    "cancel": services.task_cancel,
+    "escalate": services.task_escalate,
+}
+
+
+@require_POST
+def task_act(request: Asked, id: uuid.UUID, action: str) -> HttpResponse:
+    """One of `ACTIONS`. Resuming can raise the budget, or let the task go on without a check."""
+    task = selectors.access_task(request.actor, id)
+    if action not in ACTIONS:
+        raise Http404
+    try:
+        if action == "resume" and request.POST.get("budget", "").strip():
+            task = services.task_update(request.actor, task, budget=request.POST["budget"].strip().replace(",", "."))
+        more = {"policy": {"on_too_few_models": "continue"}} if action == "resume" and "unchecked" in request.POST else {}
+        ACTIONS[action](request.actor, task, **more)
+    except OrquestradorError as error:
+        messages.error(request, error.message)
+    return redirect("tasks:detail", id)
+
+
+@require_POST
+def task_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
+    task = selectors.access_task(request.actor, id)
+    services.task_delete(request.actor, task)
+    messages.success(request, _("“%(title)s” was deleted. What it cost stays on record.") % {"title": task.title})
+    return redirect("tasks:list")
+
+
+@require_http_methods(["GET", "POST"])
+def plan(request: Asked, id: uuid.UUID) -> HttpResponse:
+    """The plan as rows: change it, or let it run as it is."""
+    task = selectors.access_task(request.actor, id)
+    request.actor.must_own(task.owner_id)
+    is_open = task.status == TaskStatus.AWAITING_APPROVAL
+    if not is_open:
+        messages.warning(request, _("This task has no plan that waits for approval."))
+        return redirect("tasks:detail", id)
+    form = PlanForm(task.plan, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.plan_approve(request.actor, task, plan=form.plan)
+        except BadInput as error:
+            form.errors.append(error.message)
+        else:
+            messages.success(request, _("The plan runs."))
+            return redirect("tasks:detail", id)
+    is_refused = request.method == "POST"
+    return render(request, "tasks/plan.html", {"task": task, "form": form, "detail": selectors.task_detail(task)}, status=400 if is_refused else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def step_retry(request: Asked, id: uuid.UUID) -> HttpResponse:
+    """Have a step done again, if wanted by another model."""
+    subtask = selectors.access_subtask(request.actor, id)
+    request.actor.must_own(subtask.task.owner_id)
+    error = ""
+    if request.method == "POST":
+        try:
+            services.subtask_retry(request.actor, subtask, model=request.POST.get("model") or None)
+        except OrquestradorError as refused:
+            error = refused.message
+        else:
+            messages.success(request, _("Step %(order)s is done again.") % {"order": subtask.order})
+            return redirect("tasks:detail", subtask.task.public_id)
+    context = {
+        "task": subtask.task,
+        "subtask": selectors.subtask_detail(subtask),
+        "models": preview_of(request.actor).models,
+        "chosen": request.POST.get("model", ""),
+        "error": error,
+        "followers": subtask.needed_by.count(),
+    }
+    return render(request, "tasks/retry.html", context, status=400 if error else 200)
+
+
+def _back(request: Asked, fallback: str) -> HttpResponse:
+    """To the list as it was narrowed, which the form names by its query alone."""
+    query = request.POST.get("query", "")
+    response = redirect(fallback)
+    if query.startswith("?"):
+        response["Location"] += query
+    return response
