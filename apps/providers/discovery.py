@@ -7,6 +7,7 @@ listens on port 8000 may be ourselves.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,37 @@ PORTS: Mapping[int, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A server that answers now. `kind`, `display_name` and `base_url` go to provider_create as they are."""
+    """A server that answers now. `kind`, `display_name` and `base_url` go to provider_create as they are.
+
+    `needs_key`: it tells its models only to those who have a key.
+    """
 
     kind: str
     display_name: str
     base_url: str
     models: tuple[str, ...]
     preset: str
+    needs_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a port said to a GET: `body` is its JSON, None for anything else. Status 0: nobody, or no HTTP."""
+
+    status: int
+    server: str = ""
+    body: Any = None
+
+    @property
+    def data(self) -> Any:
+        """The JSON of a success."""
+        return self.body if self.status == 200 else None
+
+    @property
+    def refusal(self) -> str:
+        """Why a key is asked for; "" when none is."""
+        error = self.body.get("error") if self.status == 401 and isinstance(self.body, Mapping) else None
+        return str(error.get("message") or "") if isinstance(error, Mapping) else ""
 
 
 async def find_servers(ports: Mapping[int, tuple[str, ...]] | None = None, *, wait_s: float = WAIT_S) -> list[Found]:
@@ -71,38 +96,42 @@ async def _look(client: httpx.AsyncClient, port: int, names: tuple[str, ...]) ->
 
 async def _lmstudio(client: httpx.AsyncClient, url: str) -> Found | None:
     """Native v1 lists `models` with a `key`; before 0.4.0 there is only v0. An unknown path is a 200 whose `error` is a text."""
-    keys = _names(await _json(client, f"{url}/api/v1/models"), "models", "key")
+    native = await _get(client, f"{url}/api/v1/models")
+    if "LM Studio" in native.refusal:
+        return Found("lmstudio", "LM Studio", url, (), "lmstudio", needs_key=True)
+    keys = _names(native.data, "models", "key")
     if keys is None:
-        keys = _names(await _json(client, f"{url}/api/v0/models"), "data", "id")
+        keys = _names((await _get(client, f"{url}/api/v0/models")).data, "data", "id")
     return None if keys is None else Found("lmstudio", "LM Studio", url, keys, "lmstudio")
 
 
 async def _ollama(client: httpx.AsyncClient, url: str) -> Found | None:
-    version = await _json(client, f"{url}/api/version")
-    if not isinstance(version, Mapping) or not isinstance(version.get("version"), str):
+    if not _is_version((await _get(client, f"{url}/api/version")).data):
         return None
-    names = _names(await _json(client, f"{url}/api/tags"), "models", "name")
+    names = _names((await _get(client, f"{url}/api/tags")).data, "models", "name")
     return None if names is None else Found("openai_compatible", "Ollama", f"{url}/v1", names, "ollama")
 
 
 async def _llamacpp(client: httpx.AsyncClient, url: str) -> Found | None:
-    """`/props` names its default settings; while a model loads, or in router mode, `/health` and the listing tell."""
-    listing = await _json(client, f"{url}/v1/models")
-    names = _names(listing, "data", "id")
+    """It signs its answers as llama.cpp; behind a proxy that does not pass that on, `/props` names its settings."""
+    listing = await _get(client, f"{url}/v1/models")
+    is_signed = listing.server == "llama.cpp"
+    if is_signed and listing.status in (401, 503):  # a key is set, or the model is still loading
+        return Found("openai_compatible", "llama.cpp", f"{url}/v1", (), "llamacpp", needs_key=listing.status == 401)
+    names = _names(listing.data, "data", "id")
     if names is None:
         return None
-    props = await _json(client, f"{url}/props")
-    has_props = isinstance(props, Mapping) and ("default_generation_settings" in props or "build_info" in props)
-    if not has_props and "llamacpp" not in _owners(listing):
-        return None
+    if not is_signed and "llamacpp" not in _owners(listing.data):
+        props = (await _get(client, f"{url}/props")).data
+        if not isinstance(props, Mapping) or "default_generation_settings" not in props:
+            return None
     return Found("openai_compatible", "llama.cpp", f"{url}/v1", names, "llamacpp")
 
 
 async def _vllm(client: httpx.AsyncClient, url: str) -> Found | None:
-    version = await _json(client, f"{url}/version")
-    if not isinstance(version, Mapping) or not isinstance(version.get("version"), str):
+    if not _is_version((await _get(client, f"{url}/version")).data):
         return None
-    listing = await _json(client, f"{url}/v1/models")
+    listing = (await _get(client, f"{url}/v1/models")).data
     names = _names(listing, "data", "id")
     is_vllm = names is not None and (not names or "vllm" in _owners(listing))
     return Found("openai_compatible", "vLLM", f"{url}/v1", names or (), "vllm") if is_vllm else None
@@ -116,20 +145,31 @@ _PROBES: Mapping[str, Callable[[httpx.AsyncClient, str], Awaitable[Found | None]
 }
 
 
-async def _json(client: httpx.AsyncClient, url: str) -> Any:
-    """The JSON of a successful answer; None for anything else, since silence and other services are what most ports hold."""
+async def _get(client: httpx.AsyncClient, url: str) -> Answer:
+    """What answers there, whatever it is: silence and other services are what most ports hold."""
     try:
         async with client.stream("GET", url, headers={"accept": "application/json"}) as response:
-            if response.status_code != 200 or "json" not in response.headers.get("content-type", ""):
-                return None
             body = b""
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LARGEST_ANSWER:
-                    return None
-        return httpx.Response(200, content=body).json()
-    except (*TRANSPORT_ERRORS, AddressNotAllowed, ValueError):
+                    return Answer(0)
+    except (*TRANSPORT_ERRORS, AddressNotAllowed):
+        return Answer(0)
+    return Answer(response.status_code, response.headers.get("server", ""), _json(response, body))
+
+
+def _json(response: httpx.Response, body: bytes) -> Any:
+    if "json" not in response.headers.get("content-type", ""):
         return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_version(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and isinstance(answer.get("version"), str)
 
 
 def _names(listing: Any, field: str, name: str) -> tuple[str, ...] | None:

@@ -91,6 +91,7 @@ class FoundSerializer(serializers.Serializer):
     base_url = serializers.CharField()
     models = serializers.ListField(child=serializers.CharField())
     preset = serializers.CharField()
+    needs_key = serializers.BooleanField()
 
 
 class ModelChangesSerializer(serializers.ModelSerializer):

@@ -39,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.server.answers.get(self.path, self.server.answers.get("*", (404, {}, "{}")))
         status, headers, text = answer if isinstance(answer, tuple) else (200, {}, json.dumps(answer))
         body = text.encode()
-        self.send_response(status)
+        self.send_response_only(status)  # without the name of Python's server
         for name, value in {"content-type": "application/json", "content-length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()

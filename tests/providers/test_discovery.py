@@ -15,7 +15,10 @@ from apps.providers import discovery, services
 from apps.providers.discovery import PORTS, find_servers
 from tests.factories import make_actor
 from tests.providers.listing import HTML, listing, models
+from tests.servers.llama import llama
 from tests.servers.services import free_port
+
+__all__ = ["llama"]  # a fixture
 
 ALL = ("lmstudio", "ollama", "llamacpp", "vllm")
 UNKNOWN_PATH = {"error": "Unexpected endpoint or method. (GET /x)"}  # LM Studio's answer to any other path, with status 200
@@ -30,7 +33,11 @@ LLAMACPP = {
     "/v1/models": {"object": "list", "data": [{"id": "a.gguf", "owned_by": "llamacpp", "meta": None}]},
     "/props": {"default_generation_settings": {}, "total_slots": 4},
 }
-LLAMACPP_WITH_KEY = {"/v1/models": LLAMACPP["/v1/models"], "/props": (401, {}, "{}")}
+LLAMACPP_UNSIGNED = {"/v1/models": models("a.gguf"), "/props": LLAMACPP["/props"]}
+LLAMACPP_LOADING = {"*": (503, {"server": "llama.cpp"}, '{"error": {"message": "Loading model", "code": 503}}')}
+LMSTUDIO_WITH_KEY = {
+    "/api/v1/models": (401, {}, '{"error": {"message": "An LM Studio API token is required", "code": "invalid_api_key"}}')
+}
 VLLM = {"/version": {"version": "0.16.0"}, "/v1/models": {"data": [{"id": "org/big", "owned_by": "vllm", "max_model_len": 4096}]}}
 OURSELVES = {
     "/version": (404, {"content-type": "application/problem+json"}, '{"status": 404}'),
@@ -46,7 +53,9 @@ OURSELVES = {
         (OLD_LMSTUDIO, ("lmstudio", "LM Studio", "", ("qwen3-8b",))),
         (OLLAMA, ("openai_compatible", "Ollama", "/v1", ("llama3.1:8b",))),
         (LLAMACPP, ("openai_compatible", "llama.cpp", "/v1", ("a.gguf",))),
-        (LLAMACPP_WITH_KEY, ("openai_compatible", "llama.cpp", "/v1", ("a.gguf",))),
+        (LLAMACPP_UNSIGNED, ("openai_compatible", "llama.cpp", "/v1", ("a.gguf",))),
+        (LLAMACPP_LOADING, ("openai_compatible", "llama.cpp", "/v1", ())),
+        (LMSTUDIO_WITH_KEY, ("lmstudio", "LM Studio", "", ())),
         (VLLM, ("openai_compatible", "vLLM", "/v1", ("org/big",))),
     ],
 )
@@ -59,6 +68,12 @@ async def test_each_server_is_known_by_its_own_api(answers, found):
         f"http://127.0.0.1:{server.port}{found[2]}",
         found[3],
     )
+
+
+async def test_the_real_llama_server_is_found_although_it_wants_a_key(llama):
+    port = int(llama.url.rsplit(":", 1)[1])
+    (seen,) = await find_servers({port: ALL})
+    assert (seen.display_name, seen.models, seen.needs_key) == ("llama.cpp", (), True)
 
 
 @pytest.mark.parametrize(
