@@ -87,13 +87,13 @@ class Shell:
             self._place(_("Settings"), "settings", reverse("accounts:profile"), under="/settings/"),
         ]
         if self.person and self.person.is_staff:
-            places.append(self._place(_("Admin"), "admin", reverse("admin:index")))
+            places.append(self._place(_("Administration"), "admin", reverse("admin:index")))
         return places
 
     @property
     def dock(self) -> list[Place]:
-        """The same on a phone, where five fit."""
-        return self.navigation[:5]
+        """The same on a phone, without what nobody does there."""
+        return [place for place in self.navigation if place.icon != "admin"]
 
     def _place(self, label: str, icon: str, url: str, *, under: str = "", exact: bool = False) -> Place:
         path = self._request.path

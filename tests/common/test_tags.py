@@ -88,7 +88,7 @@ def test_counts_and_sizes_are_short():
     assert orq.tokens(9500) == "9,500 tokens"
     assert orq.tokens(12_400).replace(NBSP, " ") == "12.4 k tokens"
     assert orq.short_count(128_000).replace(NBSP, " ") == "128 k"
-    assert orq.short_count(1_048_576).replace(NBSP, " ") == "1.0 M"
+    assert orq.short_count(1_048_576).replace(NBSP, " ") == "1 M"
     assert orq.filesize(4_700_000_000).replace(NBSP, " ") == "4.7 GB"
     assert orq.tokens(None) == orq.short_count(None) == orq.filesize(None) == "–"
 

@@ -113,7 +113,8 @@ def short_count(count: int | None) -> str:
     if count < 10_000:
         return _number(count, 0)
     value, letter = (count / 1000, "k") if count < 1_000_000 else (count / 1_000_000, "M")
-    return f"{_number(value, 0 if value >= 100 or value == int(value) else 1)}\u00a0{letter}"
+    places = 0 if value >= 100 or round(value, 1) == round(value) else 1
+    return f"{_number(value, places)}\u00a0{letter}"
 
 
 @register.filter
