@@ -35,7 +35,7 @@ class Provider(OwnedRow):
     display_name = models.CharField(_("display name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
-    api_key: str = EncryptedText(_("key"), blank=True, default="")
+    api_key = EncryptedText(_("key"), blank=True, default="")
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
     is_local = models.BooleanField(_("runs on our own machines"), default=False)
     allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)
