@@ -30,9 +30,13 @@ async def release_connections() -> None:
 
 
 def close_idle_connections() -> None:
-    """Close this thread's connections that are in no transaction."""
+    """Give back this thread's connections to a server that are in no transaction.
+
+    SQLite has no server to give anything back to: outside a transaction its open file holds up nobody, and opening it
+    again costs more than most of what is asked of it.
+    """
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
+        if not connection.in_atomic_block and connection.vendor != "sqlite":
             connection.close()
 
 

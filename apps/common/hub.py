@@ -5,14 +5,45 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import logging
 import os
+import queue
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from django.db import DatabaseError
 
 from apps.common import live
+from apps.common.db import close_idle_connections
+from apps.common.errors import OrquestradorError
 from apps.common.live import LiveMessage
 
+log = logging.getLogger(__name__)
+
+READ_EVERY_S = 0.08  # hints of this while are read together
 WAITING_AT_MOST = 256  # texts for one slow socket; after that it is told to read again
+
+
+Reader = Callable[[str, list[dict[str, Any]]], list[LiveMessage]]
+_readers: dict[str, Reader] = {}
+
+
+def read_on(type: str, reader: Reader) -> None:
+    """Messages of `type` are hints that something changed: `reader(topic, hints)` gives what listeners are told instead."""
+    _readers[type] = reader
+
+
+def _read(topic: str, type: str, hints: list[dict[str, Any]]) -> list[LiveMessage]:
+    try:
+        return _readers[type](topic, hints)
+    except (DatabaseError, OrquestradorError) as error:
+        log.warning("reading for the listeners of %s failed: %s", topic, error)
+        return [LiveMessage.reload(topic, live.type_of(topic))]
+    finally:
+        close_idle_connections()
 
 
 class Listener:
@@ -51,6 +82,8 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: dict[str, set[Listener]] = {}
+        self._to_read: queue.SimpleQueue[LiveMessage] = queue.SimpleQueue()
+        threading.Thread(target=self._read_for_listeners, name="orq-live-reader", daemon=True).start()
         live.wire().listen(self.deliver, self.reload_all)
 
     def subscribe(self, listener: Listener, topic: str) -> None:
@@ -72,10 +105,35 @@ class Hub:
 
     def deliver(self, packed: bytes) -> None:
         topic = packed[: packed.index(b" ")].decode()
+        if not self._listening(topic):
+            return
+        message = LiveMessage.unpacked(packed)
+        if message.type in _readers:
+            self._to_read.put(message)
+        else:
+            self._hand_over(self._listening(topic), message)
+
+    def _listening(self, topic: str) -> tuple[Listener, ...]:
         with self._lock:
-            listeners = tuple(self._listeners.get(topic, ()))
-        if listeners:
-            self._hand_over(listeners, LiveMessage.unpacked(packed))
+            return tuple(self._listeners.get(topic, ()))
+
+    def _read_for_listeners(self) -> None:
+        """In a thread of its own: reads what is said to have changed, once for all who listen, and hands it over."""
+        while True:
+            for (topic, type), data in self._gathered().items():
+                if listeners := self._listening(topic):
+                    for message in _read(topic, type, data):
+                        self._hand_over(listeners, message)
+
+    def _gathered(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
+        """The hints of a short while, by topic: ten changes within it are read once."""
+        gathered: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        message: LiveMessage | None = self._to_read.get()
+        time.sleep(READ_EVERY_S)
+        while message is not None:
+            gathered.setdefault((message.topic, message.type), []).append(message.data)
+            message = None if self._to_read.empty() else self._to_read.get()
+        return gathered
 
     def reload_all(self) -> None:
         """Messages may have been lost on the way: everybody reads again."""

@@ -41,6 +41,10 @@ class LiveMessage:
         """Instead of a message that was too large or was lost: "read this part again"."""
         return cls.of(topic, type, {"event": "reload", "topic": topic})
 
+    @property
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.text)["data"]
+
     def packed(self) -> bytes:
         return f"{self.topic} {self.type}\n{self.text}".encode()
 

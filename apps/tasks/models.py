@@ -190,6 +190,14 @@ class Subtask(Row):
     def __str__(self) -> str:
         return f"{self.order}. {self.title}"
 
+    def clear_work(self) -> None:
+        """Empty the seats and take away what they made; nothing is saved."""
+        self.executor = self.validator = self.tie_breaker = None
+        self.executor_family = self.validator_family = self.tie_breaker_family = None
+        self.result, self.error, self.verdict, self.tie_break = "", "", None, None
+        self.divergence = self.confidence = self.cross_validated = None
+        self.divergence_parts, self.suspect = {}, False
+
 
 class Step(models.Model):
     """One stage of the flow for one task: what it was called, what it gave, when. `result` null: begun, not finished."""

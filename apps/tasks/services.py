@@ -253,10 +253,9 @@ def subtask_escalate(actor: Actor, subtask: Subtask) -> Subtask:
 
 def _take_up_again(task: Task) -> None:
     """Make the task waiting again and forget what failed, so that it is tried anew; what succeeded stays in the journal."""
-    unfinished = task.steps.filter(result__isnull=True)
-    open_keys = set(unfinished.values_list("key", flat=True))
+    finished = set(task.steps.filter(result__isnull=False).values_list("key", flat=True))
     for call in task.calls.filter(status=Call.Status.FAILED):
-        if call.key.partition("#")[0] in open_keys:
+        if call.key.partition("#")[0] not in finished:
             call.key = f"{call.key}~{call.pk}"
             call.save(update_fields=["key"])
     reopened = (SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
@@ -267,12 +266,8 @@ def _take_up_again(task: Task) -> None:
 def _reopen(subtask: Subtask, author: AIModel | None) -> None:
     """A new round: the journal's keys of the old one are never asked for again."""
     subtask.round += 1
-    subtask.status, subtask.asked_executor = SubtaskStatus.PENDING, author
-    subtask.executor = subtask.validator = subtask.tie_breaker = None
-    subtask.executor_family = subtask.validator_family = subtask.tie_breaker_family = None
-    subtask.result, subtask.error, subtask.verdict, subtask.tie_break = "", "", None, None
-    subtask.divergence = subtask.confidence = subtask.cross_validated = None
-    subtask.divergence_parts, subtask.suspect, subtask.escalations = {}, False, 0
+    subtask.clear_work()
+    subtask.status, subtask.asked_executor, subtask.escalations = SubtaskStatus.PENDING, author, 0
     subtask.started_at = subtask.finished_at = None
     subtask.save()
 

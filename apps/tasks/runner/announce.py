@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from uuid import UUID
 
 from apps.common import live
-from apps.tasks import selectors
 from apps.tasks.engine.types import ModelRef, PlannedSubtask
-from apps.tasks.models import Subtask, Task
+from apps.tasks.models import Task
 from apps.tasks.runner.projections import SEATS
 
 
-def changed(task: Task, subtask: Subtask | None = None) -> None:
-    """The task's state as it is stored now, and the state of the subtask that changed."""
-    row = Task.objects.select_related("team").filter(pk=task.pk).first()
-    if row is None:
-        return
-    data: dict[str, Any] = {"event": "status", "task": selectors.task_card(row)}
-    if subtask is not None:
-        seated = selectors.with_seats(Subtask.objects.filter(pk=subtask.pk)).first()
-        data |= {"event": "subtask", "subtask": selectors.subtask_detail(seated) if seated else None}
-    live.publish(f"task:{row.public_id}", "task:update", data)
-    if subtask is None:
-        live.publish(f"team:{row.team.public_id}", "team:update", {"event": "task", "task": data["task"]})
+def changed(task: Task, *subtask_ids: UUID) -> None:
+    """That the task, and these subtasks of it, are to be read again. The web processes read, if anybody looks on."""
+    live.publish(f"task:{task.public_id}", "task:changed", {"subtasks": [str(public_id) for public_id in subtask_ids]})
+    live.publish(f"team:{task.team.public_id}", "team:changed", {"task": str(task.public_id)})
 
 
 def noted(task: Task, *, level: str, event: str, message: str) -> None:

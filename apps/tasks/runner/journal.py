@@ -5,9 +5,11 @@ What a restarted task needs is read once, at the start; from then on the copy in
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +40,22 @@ class StoredError(ProviderError, Failure):
         self.code = code
 
 
+@dataclass(frozen=True)
+class _Finished:
+    """A stage that is over and waits to be written with the next call, or with the conclusion, in one transaction.
+
+    Nothing is lost by the wait: what a stage makes of its answers can be made again, and the answers are stored at once.
+    """
+
+    key: str
+    stage: str
+    order: int | None
+    result: Any
+    stored: Any
+    started_at: datetime
+    finished_at: datetime
+
+
 class DatabaseJournal:
     """The engine's Journal for one task and one holder of its lease."""
 
@@ -46,6 +64,9 @@ class DatabaseJournal:
         self.lease_owner = lease_owner
         self._steps: dict[str, Any] = {}
         self._answers: dict[str, Answer | OrquestradorError] = {}
+        self._began: dict[str, datetime] = {}
+        self._finished: list[_Finished] = []
+        self._one_writes = asyncio.Lock()  # parallel subtasks share what waits to be written
 
     def load(self) -> None:
         """Read what earlier runs finished, and set aside what they began and never finished."""
@@ -63,28 +84,22 @@ class DatabaseJournal:
         return None if stored is None else msgspec.convert(stored, result_type, strict=False)
 
     async def stage_begin(self, key: str, stage: str, subtask: PlannedSubtask | None) -> None:
-        def write(row: Subtask | None) -> None:
-            Step.objects.get_or_create(task=self.task, key=key, defaults={"stage": stage, "subtask": row})
-            projections.stage_begun(self.task, stage, row)
-
-        await self._write(write, subtask, tell=stage in projections.SEEN_AT_START)
+        self._began[key] = timezone.now()
 
     async def stage_finish(self, key: str, stage: str, subtask: PlannedSubtask | None, result: Any) -> None:
-        stored = msgspec.to_builtins(result)
-
-        def write(row: Subtask | None) -> None:
-            step = Step.objects.select_for_update().get(task=self.task, key=key)
-            if step.result is not None:
-                return  # written before by a run that did not live to hear of it
-            step.result, step.finished_at, step.error = stored, timezone.now(), ""
-            step.save(update_fields=["result", "finished_at", "error"])
-            projections.stage_done(self.task, stage, row, result)
-
-        await self._write(write, subtask, tell=stage in projections.SEEN_AT_END)
-        self._steps[key] = stored
+        stored = self._steps[key] = msgspec.to_builtins(result)
+        order = subtask.order if subtask else None
+        self._finished.append(_Finished(key, stage, order, result, stored, self._began[key], timezone.now()))
+        if stage in projections.WRITTEN_AT_ONCE:
+            await self.flush()
 
     async def stage_fail(self, key: str, error: OrquestradorError) -> None:
         await self._write(lambda row: Step.objects.filter(task=self.task, key=key).update(error=error.message), None)
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        if self._finished:
+            await self._write(lambda row: None, None)
 
     # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -95,20 +110,23 @@ class DatabaseJournal:
         self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
     ) -> None:
         def write(row: Subtask | None) -> None:
+            step = key.partition("#")[0]
+            opened = Step(task=self.task, subtask=row, key=step, stage=purpose, started_at=self._began[step])
+            Step.objects.bulk_create([opened], ignore_conflicts=True)  # the first call of a stage makes it visible
+            asked = projections.model_row(model)
             Call.objects.create(
                 public_id=uuid.uuid4(),
                 task=self.task,
                 subtask=row,
                 key=key,
                 purpose=purpose,
-                model=projections.model_row(model),
+                model=asked,
                 model_name=model.label,
                 request=[{"role": message.role, "content": message.content} for message in request.messages],
             )
-            if row is not None:
-                projections.call_begun(row, purpose, model)
+            projections.call_begun(self.task, row, purpose, model, asked)
 
-        await self._write(write, subtask, tell=subtask is not None)
+        await self._write(write, subtask, tell=True)
 
     async def call_partial(self, key: str, text: str) -> None:
         await self._write(lambda row: Call.objects.filter(task=self.task, key=key).update(text=text), None)
@@ -200,22 +218,42 @@ class DatabaseJournal:
     # ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _write(self, change: Callable[[Subtask | None], Any], subtask: PlannedSubtask | None, *, tell: bool = False) -> Any:
-        """Run `change` in a transaction that first proves and renews the lease; tell the pages afterwards."""
+        """Run `change` in a transaction that first proves and renews the lease; the pages are told afterwards.
 
-        def write() -> Any:
-            with transaction.atomic():
-                lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
-                if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_until):
-                    raise LeaseLost("another worker has taken this task over")
-                row = None
-                if subtask is not None:
-                    row = Subtask.objects.select_for_update().get(task=self.task, order=subtask.order)
-                given = change(row)
-            if tell:
-                announce.changed(self.task, row)
-            return given
+        Stages that wait to be written go first, in the same transaction. `change` gets the locked row of `subtask`.
+        """
+        async with self._one_writes:
+            waiting = tuple(self._finished)
+            given = await in_db(self._write_now, change, subtask.order if subtask else None, waiting, tell)
+            del self._finished[: len(waiting)]
+        return given
 
-        return await in_db(write)
+    def _write_now(
+        self, change: Callable[[Subtask | None], Any], order: int | None, waiting: tuple[_Finished, ...], tell: bool
+    ) -> Any:
+        with transaction.atomic():
+            lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
+            if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_until):
+                raise LeaseLost("another worker has taken this task over")
+            rows = self._locked({item.order for item in waiting if item.order} | ({order} if order else set()))
+            for item in waiting:
+                self._store(item, rows.get(item.order or 0))
+            given = change(rows[order] if order else None)
+        if tell or waiting:
+            announce.changed(self.task, *(row.public_id for row in rows.values()))
+        return given
+
+    def _locked(self, orders: set[int]) -> dict[int, Subtask]:
+        if not orders:
+            return {}
+        return {row.order: row for row in Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)}
+
+    def _store(self, item: _Finished, row: Subtask | None) -> None:
+        """The stage's result, and what it changes in the rows that people see."""
+        fields = {"result": item.stored, "finished_at": item.finished_at, "error": ""}
+        if not Step.objects.filter(task=self.task, key=item.key).update(**fields):
+            Step.objects.create(task=self.task, subtask=row, key=item.key, stage=item.stage, started_at=item.started_at, **fields)
+        projections.stage_done(self.task, item.stage, row, item.result)
 
     def _usage(self, call: Call, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
         return usage_record(

@@ -16,8 +16,7 @@ from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskSt
 from apps.tasks.states import try_move
 
 SIDES = {"author": "executor", "checker": "validator", "neither": "neither"}  # the engine's words → the product's
-SEEN_AT_START = ("plan", "execute")
-SEEN_AT_END = ("plan", "execute", "validate", "tie-break", "conclude", "compose")
+WRITTEN_AT_ONCE = ("plan", "conclude", "compose")  # the other stages are written with what follows them
 SEATS = {"execute": "executor", "validate": "validator", "tie-break": "tie_breaker"}
 
 
@@ -25,29 +24,25 @@ def model_row(ref: ModelRef | None) -> AIModel | None:
     return AIModel.objects.filter(public_id=ref.id).first() if ref else None
 
 
-def stage_begun(task: Task, stage: str, subtask: Subtask | None) -> None:
-    if stage == "plan":
-        try_move(task, TaskStatus.PLANNING)
-    if subtask is not None and stage == "execute":
-        changes: dict[str, Any] = {"status": SubtaskStatus.RUNNING, "attempts": subtask.attempts + 1, "error": ""}
-        if subtask.started_at is None:
-            changes["started_at"] = timezone.now()
-        _update(subtask, **changes)
-
-
-def call_begun(subtask: Subtask, stage: str, ref: ModelRef) -> None:
+def call_begun(task: Task, subtask: Subtask | None, stage: str, ref: ModelRef, model: AIModel | None) -> None:
     """Somebody takes a seat; those who sat after it in an earlier attempt leave."""
-    model = model_row(ref)
     empty = {"tie_breaker": None, "tie_breaker_family": None}
-    if stage == "execute":
-        _update(
-            subtask, executor=model, executor_family=ref.family, validator=None, validator_family=None, divergence=None,
-            tie_break=None, verdict=None, divergence_parts={}, result="", confidence=None, **empty,
-        )  # fmt: skip
+    if subtask is None:
+        try_move(task, TaskStatus.PLANNING)
+    elif stage == "execute":
+        _author_sits_down(subtask, ref, model)
     elif stage == "validate":
         _update(subtask, status=SubtaskStatus.VALIDATING, validator=model, validator_family=ref.family, **empty)
     elif stage == "tie-break":
         _update(subtask, status=SubtaskStatus.TIE_BREAKING, tie_breaker=model, tie_breaker_family=ref.family)
+
+
+def _author_sits_down(subtask: Subtask, ref: ModelRef, model: AIModel | None) -> None:
+    subtask.clear_work()
+    subtask.status, subtask.attempts = SubtaskStatus.RUNNING, subtask.attempts + 1
+    subtask.started_at = subtask.started_at or timezone.now()
+    subtask.executor, subtask.executor_family = model, ref.family
+    subtask.save()
 
 
 def stage_done(task: Task, stage: str, subtask: Subtask | None, result: Any) -> None:

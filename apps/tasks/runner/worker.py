@@ -24,6 +24,7 @@ from django.utils import timezone
 from apps.common.db import close_idle_connections, in_db
 from apps.common.logs import correlation_id
 from apps.tasks.engine.context import Context, Run
+from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.flow import run_task
 from apps.tasks.engine.types import Policy, TaskSpec
 from apps.tasks.models import Task, TaskStatus
@@ -130,19 +131,21 @@ class Worker:
                 await flow
             await in_db(endings.completed, task, self.name)
         except BaseException as error:
-            await self._end_early(entry, error)
+            await self._end_early(entry, journal, error)
         finally:
             with self._guard:
                 self.running.pop(task.pk, None)
             flow.cancel()
             await ais.aclose()
 
-    async def _end_early(self, entry: Running, error: BaseException) -> None:
+    async def _end_early(self, entry: Running, journal: DatabaseJournal, error: BaseException) -> None:
         if not entry.flow.done():
             entry.flow.cancel()
             await asyncio.gather(entry.flow, return_exceptions=True)
         if isinstance(error, asyncio.CancelledError) and not entry.stop_reason:
             raise error
+        with contextlib.suppress(LeaseLost):  # then another worker makes the same of the stored answers
+            await journal.flush()
         await in_db(endings.ended_early, entry.task, self.name, error, entry.stop_reason)
 
     # ── watching over it ──────────────────────────────────────────────────────────────────────────────────────────
