@@ -411,6 +411,13 @@ def test_seeding_furnishes_every_team_and_undoes_nothing():
     assert selectors.models_visible(second).filter(is_active=True).count() == 3
 
 
+def test_the_built_in_provider_is_known_by_its_kind_also_under_another_name(actor):
+    provider = services.builtin_ensure(actor.team.pk)
+    services.provider_update(actor, provider, name="engine", display_name="Engine")
+    assert services.builtin_ensure(actor.team.pk) == provider
+    assert Provider.objects.filter(team=actor.team).count() == 1
+
+
 def test_the_practice_models_are_switched_by_one_call_of_an_admin(actor):
     services.builtin_ensure(actor.team.pk)
     with pytest.raises(NotAllowed):

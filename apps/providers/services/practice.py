@@ -23,8 +23,8 @@ def builtin_ensure(team_id: int) -> Provider:
     """The team's built-in provider, made with the practice models where it is missing. Doing it twice changes nothing."""
     provider, _created = Provider.objects.get_or_create(
         team_id=team_id,
-        name=NAME,
-        defaults={"kind": "builtin", "display_name": _("Built-in engine"), "is_local": True, "priority": PRIORITY},
+        kind="builtin",
+        defaults={"name": NAME, "display_name": _("Built-in engine"), "is_local": True, "priority": PRIORITY},
     )
     listing_store(provider, _listing(), is_complete=False)
     return provider
