@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from apps.accounts import jobs, selectors, services
 from apps.accounts.contract import TeamCreated
@@ -109,6 +111,20 @@ def test_an_invitation_is_used_by_one_of_two():
     services.invite_accept(token, password=PASSWORD)
     with pytest.raises(LinkNotUsable):
         services.invite_accept(token, password=PASSWORD)
+
+
+def test_an_invitation_out_of_date_is_refused_also_behind_the_page():
+    _invitation, token = make_link(make_actor(), expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(LinkNotUsable):
+        services.invite_accept(token, password=PASSWORD)
+
+
+def test_an_invitation_is_no_link_for_the_first_owner_and_the_other_way_round():
+    _invitation, token = make_link(make_actor())
+    with pytest.raises(LinkNotUsable):
+        services.welcome_accept(token, email="x@example.org", password=PASSWORD)
+    with pytest.raises(LinkNotUsable):
+        services.invite_accept(services.welcome_link_create(), password=PASSWORD)
 
 
 # ── Teams tell that they were made ────────────────────────────────────────────────────────────────────────────────

@@ -203,6 +203,7 @@ def walk(client, url, link="next"):
         page = client.get(url).json()
         ids += [row["id"] for row in page["results"]]
         sizes.append(len(page["results"]))
+        assert len(sizes) < 20, "the pages go round in a circle"
         url = page[link]
     return ids, sizes
 
