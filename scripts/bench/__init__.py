@@ -10,6 +10,7 @@ from scripts.words import Stop, t
 
 
 def names() -> list[str]:
+    """What can be run; a file that begins with an underscore only helps others."""
     return sorted(file.stem for file in (ROOT / "scripts" / "bench").glob("*.py") if not file.stem.startswith("_"))
 
 
@@ -22,6 +23,5 @@ def main(arguments: list[str]) -> int:
     if not chosen or chosen[0] not in known:
         asked = chosen[0] if chosen else ""
         raise Stop(t("There is no benchmark {name!r}. There are: {known}.", name=asked, known=", ".join(known) or "-"))
-    return max(
-        subprocess.run([sys.executable, "-m", f"scripts.bench.{name}", *arguments[1:]], cwd=ROOT).returncode for name in chosen
-    )
+    ended = [subprocess.run([sys.executable, "-m", f"scripts.bench.{name}", *arguments[1:]], cwd=ROOT).returncode for name in chosen]
+    return 1 if any(ended) else 0

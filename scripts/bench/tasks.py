@@ -29,7 +29,7 @@ def main() -> int:
         environment = os.environ | {"ORQ_HOME": home, "ORQ_TASKS_AT_ONCE": str(options.at_once), "ORQ_BOOT_ID": "bench"}
         environment["DJANGO_SETTINGS_MODULE"] = os.environ["DJANGO_SETTINGS_MODULE"] = "orquestrador.settings"
         os.environ["ORQ_HOME"] = home
-        upstream = subprocess.Popen([sys.executable, "-m", "scripts.bench.upstream", str(PORT)], cwd=ROOT)
+        upstream = subprocess.Popen([sys.executable, "-m", "scripts.bench._upstream", str(PORT)], cwd=ROOT)
         try:
             _wait_for_upstream()
             figures = _measure(options, environment)

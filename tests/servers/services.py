@@ -108,6 +108,8 @@ def running(server: Server) -> Iterator[Server]:
     finally:
         server.stop()
         shutil.rmtree(server.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others may still have theirs in it
+            server.folder.parent.rmdir()
 
 
 # ---- the three ----
@@ -187,6 +189,8 @@ def shared(name: str) -> str:
         if not address.exists():
             server = NEW[name]()
             server.start()
+            assert server.sitter is not None
+            server.sitter.returncode = 0  # nobody waits for it: it ends with the run
             address.write_text(server.url)
     return address.read_text()
 

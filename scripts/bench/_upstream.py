@@ -1,6 +1,6 @@
 """An OpenAI-compatible server that answers at once, for benches: what is measured is the product, not an AI.
 
-`python -m scripts.bench.upstream PORT` plays planner, author, checker and judge; `GET /asked` tells how often it was asked.
+`python -m scripts.bench._upstream PORT` plays planner, author, checker and judge; `GET /asked` tells how often it was asked.
 """
 
 from __future__ import annotations
