@@ -23,5 +23,5 @@ def main(arguments: list[str]) -> int:
     if not chosen or chosen[0] not in known:
         asked = chosen[0] if chosen else ""
         raise Stop(t("There is no benchmark {name!r}. There are: {known}.", name=asked, known=", ".join(known) or "-"))
-    ended = [subprocess.run([sys.executable, "-m", f"scripts.bench.{name}", *arguments[1:]], cwd=ROOT).returncode for name in chosen]
-    return 1 if any(ended) else 0
+    ended = [subprocess.run([sys.executable, "-m", f"scripts.bench.{name}", *arguments[1:]], cwd=ROOT) for name in chosen]
+    return 1 if any(done.returncode for done in ended) else 0
