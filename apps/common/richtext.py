@@ -9,6 +9,7 @@ from __future__ import annotations
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 _PARSER = (
     MarkdownIt("commonmark", {"html": False, "linkify": False, "typographer": False})
@@ -48,31 +49,32 @@ _TAGS = {
     "ul",
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}}
-_DEEPEST = 400_000  # characters; more than a page can show
+_MOST_CHARACTERS = 400_000  # characters; more than a page can show
 
 
 def markdown_html(text: str) -> SafeString:
-    """The text as sanitised HTML; headings start at the third level, below those of the page."""
-    html = _PARSER.render(text[:_DEEPEST])
+    """The text as sanitised HTML; its headings start at the third level, below those of the page, and skip none."""
+    tokens = _PARSER.parse(text[:_MOST_CHARACTERS])
+    _set_headings(tokens)
     clean = nh3.clean(
-        html,
+        _PARSER.renderer.render(tokens, _PARSER.options, {}),
         tags=_TAGS,
         attributes=_ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
         attribute_filter=_keep,
     )
-    return mark_safe(_lower_headings(clean))
+    return mark_safe(clean)  # nh3 has just cleaned it
+
+
+def _set_headings(tokens: list[Token]) -> None:
+    headings = [token for token in tokens if token.type in ("heading_open", "heading_close")]
+    levels = sorted({token.tag for token in headings})
+    for token in headings:
+        token.tag = f"h{min(3 + levels.index(token.tag), 6)}"
 
 
 def _keep(tag: str, name: str, value: str) -> str | None:
     if tag == "code" and name == "class":
         return value if value.startswith("language-") and value.replace("-", "").isalnum() else None
     return value
-
-
-def _lower_headings(html: str) -> str:
-    for level in range(6, 0, -1):
-        lower = min(level + 2, 6)
-        html = html.replace(f"<h{level}>", f"<h{lower}>").replace(f"</h{level}>", f"</h{lower}>")
-    return html

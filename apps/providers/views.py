@@ -108,7 +108,7 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
     provider = selectors.access_provider(request.actor, id)
     models = list(selectors.models_visible(request.actor).filter(provider=provider))
     for model in models:
-        model.label = selectors.state_label(model)  # type: ignore[attr-defined]
+        model.state_words = selectors.state_label(model)  # type: ignore[attr-defined]
     context = {
         "provider": provider,
         "choice": _choice_for(provider),
@@ -207,7 +207,7 @@ def model_toggle(request: Asked, id: uuid.UUID) -> HttpResponse:
     services.model_update(request.actor, model, is_active=not model.is_active)
     if request.headers.get("HX-Request") != "true":
         return redirect("providers:detail", model.provider.public_id)
-    model.label = selectors.state_label(model)  # type: ignore[attr-defined]
+    model.state_words = selectors.state_label(model)  # type: ignore[attr-defined]
     return render(request, "providers/_model_row.html", {"model": model, "may_change": True})
 
 

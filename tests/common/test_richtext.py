@@ -73,12 +73,11 @@ def test_links_give_nothing_to_where_they_lead():
     assert 'rel="noopener noreferrer nofollow"' in markdown_html("[x](https://ok.example)")
 
 
-def test_headings_stay_below_those_of_the_page():
-    html = markdown_html("# a\n\n## b\n\n### c\n\n###### f")
-    assert (
-        "<h1" not in html
-        and "<h2" not in html
-        and html.count("<h3>") == 1
-        and html.count("<h4>") == 1
-        and html.count("<h6>") == 1
-    )
+def test_headings_stay_below_those_of_the_page_and_skip_no_level():
+    assert headings("# a\n\n## b\n\n### c") == ["h3", "h4", "h5"]
+    assert headings("## a\n\n#### b\n\n## c") == ["h3", "h4", "h3"]
+    assert headings("# a\n\n## b\n\n### c\n\n#### d\n\n##### e\n\n###### f") == ["h3", "h4", "h5", "h6", "h6", "h6"]
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"<(h\d)>", markdown_html(text))
