@@ -30,7 +30,8 @@ class Actor:
 
     def must_work(self) -> None:
         if not self.can_work:
-            raise NotAllowed(_("Viewers can read but not change things. Ask an admin of %(team)s for the role of member.") % {"team": self.team})
+            message = _("Viewers can read but not change things. Ask an admin of %(team)s for the role of member.")
+            raise NotAllowed(message % {"team": self.team})
 
     def must_manage(self) -> None:
         if not self.can_manage:

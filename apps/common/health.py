@@ -29,8 +29,20 @@ def health() -> dict[str, Any]:
     """
     global _last
     if _last is None or time.monotonic() - _last[0] > KEPT_S:
-        _last = (time.monotonic(), _look())
+        before, now = _last[1]["parts"] if _last else {}, _look()
+        _log_changes(before, now["parts"])
+        _last = (time.monotonic(), now)
     return _last[1]
+
+
+def _log_changes(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Once when a part goes down and once when it is back, not each time that somebody asks."""
+    for name, part in now.items():
+        was = before.get(name, {"status": "up"})["status"]
+        if was != part["status"]:
+            log.log(
+                logging.INFO if part["status"] == "up" else logging.WARNING, "%s is %s: %s", name, part["status"], part["detail"]
+            )
 
 
 def _look() -> dict[str, Any]:
@@ -47,7 +59,6 @@ def _state(look: Callable[[], str]) -> dict[str, str]:
     try:
         return {"status": "up", "detail": look()}
     except Exception as error:  # whatever is wrong with a part, this page says that it is down
-        log.warning("%s: %s", look.__name__.strip("_"), error)
         return {"status": "down", "detail": str(error).splitlines()[0][:200] if str(error) else type(error).__name__}
 
 

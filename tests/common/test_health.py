@@ -59,6 +59,14 @@ def test_without_its_broker_it_is_503(monkeypatch, settings):
     assert APIClient().get("/api/health/").status_code == 503
 
 
+def test_a_part_that_goes_down_is_logged_once(monkeypatch, caplog):
+    monkeypatch.setattr(health.pulse, "alive", list)
+    monkeypatch.setattr(health, "KEPT_S", -1.0)
+    for _ in range(3):
+        health.health()
+    assert [record.levelname for record in caplog.records if record.name == health.__name__] == ["WARNING"]
+
+
 def test_many_who_ask_at_once_cost_one_look(django_assert_num_queries):
     with django_assert_num_queries(1):
         for _ in range(5):
