@@ -43,6 +43,11 @@ async def test_a_delta_may_say_nothing(delta):
     assert last.text == "ab" and len(deltas) == 2
 
 
+async def test_a_whole_message_at_the_end_of_a_stream_does_not_repeat_its_words():
+    _, last = await stream(chunks(words("ab"), {"choices": [{"message": {"content": "ab"}, "finish_reason": "stop"}]}))
+    assert last.text == "ab"
+
+
 async def test_content_may_be_a_list_of_pieces():
     pieces = [
         {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},

@@ -325,6 +325,12 @@ async def test_the_original_error_is_kept_as_the_cause():
     assert caught.value.__cause__ is not None
 
 
+async def test_an_error_after_the_headers_still_names_the_request():
+    with pytest.raises(Interrupted) as caught:
+        await stream(reply({**SSE, "x-request-id": "req-7"}, event(words("half"))))
+    assert caught.value.request_id == caught.value.extra["partial"].request_id == "req-7"
+
+
 def test_an_error_of_a_vendor_never_shows_the_key_in_its_message():
     error = error_of(VendorError(f"bad key {KEY}"), status=401, headers={}, name="Acme", secret=KEY)
     assert KEY not in f"{error} {error.message} {error.vendor_message}"

@@ -70,7 +70,7 @@ async def test_it_gives_up_after_the_attempts_that_the_connection_allows():
         (whole(JSON, {}, status="401 No"), AuthenticationFailed),
         (whole(JSON, {}, status="400 No"), BadRequest),
         (whole({"x-should-retry": "false"}, "", status="503 No"), Overloaded),
-        (whole({"retry-after": "3600"}, "", status="429 No"), RateLimited),
+        (whole({"retry-after": "61"}, "", status="429 No"), RateLimited),
     ],
 )
 async def test_it_does_not_ask_again_when_that_cannot_help(script, error):
@@ -288,8 +288,9 @@ async def test_the_total_time_ends_the_wait_for_a_whole_answer():
     assert time.monotonic() - started < 2
 
 
-async def test_keep_alive_signals_do_not_hold_a_call_open_for_ever():
-    pings = reply(SSE, *[b": ping\n\n", 0.05] * 100)
+@pytest.mark.parametrize("ping", [b": ping\n\n", b"event: ping\ndata: {}\n\n", event({"type": "ping"})])
+async def test_keep_alive_signals_do_not_hold_a_call_open_for_ever(ping):
+    pings = reply(SSE, *[ping, 0.05] * 100)
     started = time.monotonic()
     with pytest.raises(ProviderTimeout):
         await stream(pings, idle_timeout_s=1, quirks={"no_content_timeout_s": 0.4})

@@ -90,9 +90,12 @@ async def test_a_tool_call_instead_of_json_is_an_answer():
 
 
 @pytest.mark.parametrize("schema", [{"type": "banana"}, {"$ref": "http://127.0.0.1:9/schema.json"}, {"$ref": "#/$defs/missing"}])
-async def test_a_schema_that_cannot_be_used_is_refused_and_nothing_is_fetched(schema):
+async def test_a_schema_that_cannot_be_used_is_refused_and_nothing_is_fetched(schema, monkeypatch):
+    fetched = []
+    monkeypatch.setattr("urllib.request.urlopen", fetched.append)
     with pytest.raises(BadRequest):
         await complete(said("{}"), request=replace(REQUEST, json_schema=schema))
+    assert fetched == []
 
 
 def test_strict_needs_closed_objects_with_all_properties_required():
