@@ -1,7 +1,7 @@
 """What every adapter must do, whatever it speaks: a test class for each of them to inherit.
 
 A subclass gives the fixture `connection` and says, as class attributes, what its server answers to which prompt. What a
-server cannot play is None there, and the test that needs it is not collected for that class.
+server cannot play is None there, and the test that needs it is skipped.
 """
 
 from __future__ import annotations
@@ -35,10 +35,6 @@ class AdapterContract:
     embedding_model: str | None = None
     context_prompt: str | None = None  # does not fit
     refuses_wrong_keys = True
-
-    @pytest.fixture
-    def connection(self) -> Connection:
-        raise NotImplementedError
 
     @pytest.fixture
     async def adapter(self, connection):
@@ -145,7 +141,7 @@ class AdapterContract:
 
     async def test_it_says_that_the_key_is_wrong(self, connection):
         if not self.refuses_wrong_keys:
-            return
+            pytest.skip("this server takes every key")
         wrong = "sk-this-is-a-wrong-key-0123456789"
         adapter = make_adapter(replace(connection, api_key=wrong))
         with pytest.raises(AuthenticationFailed) as caught:
@@ -173,13 +169,13 @@ class AdapterContract:
 
     async def test_it_says_that_the_text_does_not_fit(self, adapter):
         if self.context_prompt is None:
-            return
+            pytest.skip("this server has no limit")
         with pytest.raises(ContextTooLong):
             await adapter.complete(self.ask(self.context_prompt))
 
     async def test_it_makes_vectors_of_texts(self, adapter):
         if self.embedding_model is None:
-            return
+            pytest.skip("this server makes no embeddings")
         vectors = await adapter.embed(self.embedding_model, ["red", "red"])
         assert len(vectors) == 2 and len(vectors[0]) == len(vectors[1]) > 1
         assert vectors[0] == pytest.approx(vectors[1], abs=1e-4)
