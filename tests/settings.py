@@ -33,7 +33,10 @@ home.mkdir(parents=True, exist_ok=True)
 os.environ["ORQ_HOME"] = str(home)
 
 from orquestrador.settings import *  # noqa: E402, F403
-from orquestrador.settings import STORAGES  # noqa: E402
+from orquestrador.settings import DATABASES, DB_IS_SQLITE, STORAGES  # noqa: E402
+
+if DB_IS_SQLITE:  # a file, as in the product: one in memory has locks of its own kind
+    DATABASES["default"]["TEST"] = {"NAME": str(home / "test.sqlite3")}
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # sign-in in tests costs no second
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
