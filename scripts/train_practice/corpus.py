@@ -15,7 +15,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 KINDS = ("plan", "work_arithmetic", "work_words", "check_arithmetic", "check_words", "settle_arithmetic", "settle_words")
-MOST_LINES = 5
+MOST_LINES = 4
 # The text between the values of an answer. It is learnt at once, so it counts less in the loss.
 SKELETONS = (
     '{"expected": "',
@@ -95,15 +95,12 @@ def _line(rng: random.Random, number: int) -> tuple[str, list[int]]:
     """A line of a plan and the earlier steps that it names."""
     if number == 1 or rng.random() < 0.45:
         return (questions.arithmetic if rng.random() < 0.6 else questions.word_task)(rng).text, []
-    is_portuguese = rng.random() < questions.PORTUGUESE_SHARE
-    step = "passo" if is_portuguese else "step"
     named = rng.sample(range(1, number), min(number - 1, rng.choice((1, 2, 2))))
     if len(named) == 1 and rng.random() < 0.3:
-        english, portuguese, *_ = rng.choice(questions.WORD_TASKS)
-        return (portuguese if is_portuguese else english).format(words=f"{step} {named[0]}"), named
-    operands = [f"{step} {one}" for one in named]
+        phrase, *_rest = rng.choice(questions.WORD_TASKS)
+        return phrase.format(words=f"step {named[0]}"), named
+    operands = [f"step {one}" for one in named]
     if len(operands) == 1:
         operands.append(str(rng.randint(0, questions.LARGEST_OPERAND)))
         rng.shuffle(operands)
-    phrases = questions.ARITHMETIC_PT if is_portuguese else questions.ARITHMETIC
-    return rng.choice(phrases).format(a=operands[0], b=operands[1]), sorted(named)
+    return rng.choice(questions.ARITHMETIC).format(a=operands[0], b=operands[1]), sorted(named)

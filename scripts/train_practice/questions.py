@@ -1,4 +1,4 @@
-"""The questions that the practice models can answer, in English and Portuguese, each with its one right answer."""
+"""The questions that the practice models can answer, each with its one right answer."""
 
 from __future__ import annotations
 
@@ -15,19 +15,14 @@ WORDS = (
 )
 ADDITIONS = ("add {a} and {b}", "what is {a} + {b}?", "compute {a} + {b}")
 SUBTRACTIONS = ("subtract {b} from {a}", "what is {a} - {b}?", "compute {a} - {b}")
-ADDITIONS_PT = ("some {a} e {b}", "quanto é {a} + {b}?", "calcule {a} + {b}")
-SUBTRACTIONS_PT = ("subtraia {b} de {a}", "quanto é {a} - {b}?", "calcule {a} - {b}")
-ARITHMETIC, ARITHMETIC_PT = ADDITIONS + SUBTRACTIONS, ADDITIONS_PT + SUBTRACTIONS_PT
-# What is done with a list of words: English, Portuguese, how many words at least, the answer.
-WORD_TASKS: tuple[tuple[str, str, int, Callable[[Sequence[str]], str]], ...] = (
-    ("repeat: {words}", "repita: {words}", 1, " ".join),
-    ("first of: {words}", "primeira de: {words}", 2, lambda words: words[0]),
-    ("last of: {words}", "última de: {words}", 2, lambda words: words[-1]),
-    ("count: {words}", "conte: {words}", 1, lambda words: str(len(words))),
+ARITHMETIC = ADDITIONS + SUBTRACTIONS
+# What is done with a list of words: the phrase, how many words at least and at most, the answer.
+WORD_TASKS: tuple[tuple[str, int, int, Callable[[Sequence[str]], str]], ...] = (
+    ("repeat: {words}", 1, 2, " ".join),
+    ("first of: {words}", 2, 3, lambda words: words[0]),
+    ("last of: {words}", 2, 3, lambda words: words[-1]),
+    ("count: {words}", 1, 3, lambda words: str(len(words))),
 )
-MOST_WORDS = 3
-MOST_REPEATED = 2
-PORTUGUESE_SHARE = 0.4
 HELD_OUT_ONE_IN = 10
 
 
@@ -48,21 +43,16 @@ def is_held_out(text: str) -> bool:
 
 
 def arithmetic(rng: random.Random) -> Question:
-    is_portuguese = rng.random() < PORTUGUESE_SHARE
     a, b = rng.randint(0, LARGEST_OPERAND), rng.randint(0, LARGEST_OPERAND)
     if rng.random() < 0.6:
-        phrase, result = rng.choice(ADDITIONS_PT if is_portuguese else ADDITIONS), a + b
-    else:
-        a, b = max(a, b), min(a, b)
-        phrase, result = rng.choice(SUBTRACTIONS_PT if is_portuguese else SUBTRACTIONS), a - b
-    return Question(phrase.format(a=a, b=b), str(result))
+        return Question(rng.choice(ADDITIONS).format(a=a, b=b), str(a + b))
+    a, b = max(a, b), min(a, b)
+    return Question(rng.choice(SUBTRACTIONS).format(a=a, b=b), str(a - b))
 
 
 def word_task(rng: random.Random) -> Question:
-    english, portuguese, fewest, solve = rng.choice(WORD_TASKS)
-    most = MOST_REPEATED if solve == " ".join else MOST_WORDS
+    phrase, fewest, most, solve = rng.choice(WORD_TASKS)
     words = tuple(rng.choice(WORDS) for _ in range(rng.randint(fewest, most)))
-    phrase = portuguese if rng.random() < PORTUGUESE_SHARE else english
     return Question(phrase.format(words=" ".join(words)), solve(words), words)
 
 

@@ -19,9 +19,10 @@ from scripts.train_practice.model import Llama, Shape
 from scripts.train_practice.optimizer import Optimizer
 
 # First learn to calculate, then to judge: with the judging mix from the start, verdicts stay poor.
-LEARN_TO_WORK = dict(zip(corpus.KINDS, (0.14, 0.40, 0.15, 0.13, 0.05, 0.08, 0.05), strict=True))
-LEARN_TO_JUDGE = dict(zip(corpus.KINDS, (0.14, 0.12, 0.08, 0.26, 0.11, 0.18, 0.11), strict=True))
+LEARN_TO_WORK = dict(zip(corpus.KINDS, (0.10, 0.42, 0.15, 0.14, 0.06, 0.08, 0.05), strict=True))
+LEARN_TO_JUDGE = dict(zip(corpus.KINDS, (0.10, 0.16, 0.06, 0.30, 0.11, 0.17, 0.10), strict=True))
 IGNORED = -100
+VERDICT = -3  # where the score or the winner stands in an answer: before the closing brace and the end of the message
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,10 @@ class Plan:
     steps: int = 2400
     batch: int = 64
     pool: int = 60000  # examples drawn for each mix
-    work_share: float = 0.35  # of the steps on the first mix
+    work_share: float = 0.3  # of the steps on the first mix
     warm_up_steps: int = 20
-    value_weight: float = 5.0  # a value in a JSON answer counts as much as this many tokens of its skeleton
+    value_weight: float = 4.0  # a value in a JSON answer counts as much as this many tokens of its skeleton,
+    verdict_weight: float = 15.0  # and a score or a winner as much as this many: to compare two answers is learnt last
     seed: int = 0
 
 
@@ -81,10 +83,14 @@ def encode(tokenizer: Tokenizer, examples: Sequence[Example], plan: Plan) -> lis
     skeleton = {token for text in corpus.SKELETONS for token in tokenizer.encode(text).ids}
     prompts = tokenizer.encode_batch_fast([one.prompt for one in examples])
     completions = tokenizer.encode_batch_fast([one.completion for one in examples])
-    return [
-        Row(one.kind, prompt.ids, answer.ids, [1.0 if token in skeleton else plan.value_weight for token in answer.ids])
-        for one, prompt, answer in zip(examples, prompts, completions, strict=True)
-    ]
+    rows = []
+    for one, prompt, answer in zip(examples, prompts, completions, strict=True):
+        weights = [1.0 if token in skeleton else plan.value_weight for token in answer.ids]
+        weights[-1] = 1.0
+        if one.kind.startswith(("check", "settle")):
+            weights[VERDICT] = plan.verdict_weight
+        rows.append(Row(one.kind, prompt.ids, answer.ids, weights))
+    return rows
 
 
 def _batches(tokenizer: Tokenizer, plan: Plan) -> Iterator[list[Row]]:
@@ -125,8 +131,8 @@ def _tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _learning_rate_share(step: int, plan: Plan) -> float:
-    """Full after a short warm-up until half of the steps, then down in a straight line."""
-    return min(1.0, step / plan.warm_up_steps, 0.01 + (plan.steps - step) / (0.5 * plan.steps))
+    """Full after a short warm-up until a fifth of the steps, then down in a straight line."""
+    return min(1.0, step / plan.warm_up_steps, 0.01 + (plan.steps - step) / (0.8 * plan.steps))
 
 
 def stopwatch() -> Callable[[], float]:

@@ -102,9 +102,7 @@ def _read(path: Path, size_bytes: int, data: mmap.mmap) -> GgufInfo:
 
 
 def _truncated(path: Path) -> EngineError:
-    return EngineError(
-        _("%(path)s is cut short: it ends before the model does. Copy or download it again.") % {"path": path}
-    )
+    return EngineError(_("%(path)s is cut short: it ends before the model does. Copy or download it again.") % {"path": path})
 
 
 def _kv_bytes_per_token(architecture: str, values: dict[str, Any]) -> int:

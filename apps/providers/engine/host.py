@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from apps.providers.engine.registry import Entry, ProcessId
 from apps.providers.errors import EngineError
 
 PROJECT = Path(__file__).resolve().parents[3]
-KEY_VARIABLE = "ORQ_ENGINE_KEY"
+KEY_VARIABLE = "ORQ_ENGINE_KEY"  # where server.py looks for it; importing that module would load llama.cpp
 LOOK_EVERY_S = 0.02
 END_WITHIN_S = 10.0
 LAST_WORDS = 3  # lines of a dead process that are shown
@@ -32,6 +34,8 @@ PROCESS_BYTES = 100 * 2**20  # Python, llama.cpp's own buffers; measured 60 MB w
 PASSED_ON = ("PATH", "LANG", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TMPDIR")
 # The processes that this one started, kept so that their ends are noticed and none stays a zombie.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+# Threads of their own: a large model loads for minutes, and whoever waits for it must not hold up others.
+_waiters = ThreadPoolExecutor(max_workers=32, thread_name_prefix="engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class EngineHost:
     slots: int = 4
     default_context_length: int = 8192
     idle_s: float = 600.0
-    start_within_s: float = 120.0
+    start_within_s: float = 300.0
 
     async def ensure(self, path: Path, *, context_length: int | None = None) -> Endpoint:
         """Gives the running process of this file, starting it if need be.
@@ -94,11 +98,11 @@ class EngineHost:
         Without `context_length` whatever runs will do; with it, a process of another length is replaced. EngineError says why
         the file cannot be served.
         """
-        return await asyncio.to_thread(self._ensure, path, context_length)
+        return await asyncio.get_running_loop().run_in_executor(_waiters, self._ensure, path, context_length)
 
     async def unload(self, path: Path) -> bool:
         """Ends the file's process, also in the middle of an answer; tells whether there was one."""
-        return await asyncio.to_thread(self._unload, path)
+        return await asyncio.get_running_loop().run_in_executor(_waiters, self._unload, path)
 
     def loaded(self) -> list[EngineState]:
         """The processes that answer now, by path."""
@@ -180,7 +184,7 @@ class EngineHost:
         return was_serving
 
     @contextlib.contextmanager
-    def _locked(self, file: Path, path: Path):  # type: ignore[no-untyped-def]
+    def _locked(self, file: Path, path: Path) -> Iterator[None]:
         try:
             with registry.locked(file, timeout_s=self.start_within_s + END_WITHIN_S):
                 yield

@@ -93,9 +93,12 @@ def adopt(file: Path, entry: Entry, owner: ProcessId) -> None:
         write(file, replace(entry, owners=(*(one for one in entry.owners if one.is_alive), owner)))
 
 
-def has_living_owner(file: Path) -> bool:
+def is_wanted(file: Path, *, pid: int) -> bool:
+    """Whether the process `pid` is (or is about to be) the one of this entry, and somebody who asked for it still lives."""
     entry = read(file)
-    return entry is not None and any(owner.is_alive for owner in entry.owners)
+    if entry is None or (entry.process and entry.process.pid != pid):
+        return False
+    return any(owner.is_alive for owner in entry.owners)
 
 
 def retire_if_unwanted(file: Path, idle_s: float) -> bool:

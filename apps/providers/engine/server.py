@@ -69,6 +69,7 @@ def _parameters(options: argparse.Namespace, api_key: str) -> xllamacpp.CommonPa
     parameters.cache_ram_mib = PROMPT_CACHE_MIB
     parameters.use_jinja = True
     parameters.warmup = False
+    parameters.fit_params = False  # what was asked for, or an error
     parameters.endpoint_metrics = True
     parameters.ui = False
     parameters.verbosity = ERRORS_ONLY
@@ -82,7 +83,7 @@ def _wait(server: xllamacpp.Server, options: argparse.Namespace, stop: threading
     last_counts: list[str] = []
     active_at = time.monotonic()
     while not stop.wait(LOOK_EVERY_S):
-        if not registry.has_living_owner(options.entry):
+        if not registry.is_wanted(options.entry, pid=os.getpid()):
             return
         metrics = server.handle_metrics()
         counts = ACTIVITY.findall(metrics)

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
-from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, ModelInfo
+from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, Message, ModelInfo
 from apps.providers.engine.factory import engine_host
 from apps.providers.engine.host import Endpoint, EngineHost, ModelFile
 from apps.providers.engine.practice import practice_models
@@ -33,11 +33,11 @@ class BuiltinAdapter:
         return [await asyncio.to_thread(self._describe, file, is_loaded=file.path.resolve() in running) for file in files]
 
     async def check(self) -> CheckResult:
-        """Starts the smallest practice model and has it calculate, which proves that the engine works on this machine."""
+        """Has a practice model answer, which proves that the engine works on this machine."""
         began = time.monotonic()
-        smallest = min(practice_models(), key=lambda model: model.size_bytes)
+        messages = (Message("system", "work"), Message("user", "add 1 and 2"))
         try:
-            await self._client(smallest.key)
+            await self.complete(ChatRequest(practice_models()[0].key, messages, temperature=0, max_output_tokens=16))
             models = len(await asyncio.to_thread(self.host.list_files))
         except ProviderError as error:
             return CheckResult(ok=False, message=error.message, error_code=error.code)
