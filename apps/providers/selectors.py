@@ -53,7 +53,7 @@ def routable_models(team: Team | int, *, include_failed: bool = False) -> list[A
     """The chat models that may be asked, each with provider and quality (`model.quality.all()`), in the providers' order.
 
     Left out: what is switched off or gone, what failed lately (unless `include_failed`), and practice models as soon as
-    there is a real one. Two queries.
+    there is a real one, even one that is failing: toys must not take over the work in silence. Two queries.
     """
     rows = (
         AIModel.objects.in_use()
@@ -63,8 +63,9 @@ def routable_models(team: Team | int, *, include_failed: bool = False) -> list[A
         .prefetch_related("quality")
         .order_by("provider__priority", "provider__name", "key")
     )
-    models = [model for model in rows if model.is_chat and (include_failed or not model.is_resting)]
-    return [model for model in models if not model.is_practice] or models
+    able = [model for model in rows if model.is_chat]
+    chosen = [model for model in able if not model.is_practice] or able
+    return [model for model in chosen if include_failed or not model.is_resting]
 
 
 def has_real_model(actor: Actor) -> bool:

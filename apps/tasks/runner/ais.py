@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 from django.db.models import Q
-from django.utils import timezone
 
 from apps.common.db import in_db
 from apps.providers.adapters import make_adapter
@@ -91,19 +90,13 @@ def _rows_for(task: Task) -> list[AIModel]:
 
     A sample task stays among the practice models: it must never spend anybody's money.
     """
-    asked = list(task.cast.values())
-    wanted = Q(is_practice=True) if task.is_sample else Q(pk__in=_keys(routable_models(task.team))) | Q(public_id__in=asked)
-    rows = (
-        AIModel.objects.in_use()
-        .filter(wanted, provider__team=task.team_id)
-        .select_related("provider")
-        .prefetch_related("quality")
-    )
-    return [row for row in rows if row.is_chat]
-
-
-def _keys(rows: Iterable[AIModel]) -> list[int]:
-    return [row.pk for row in rows]
+    if task.is_sample:
+        wanted = Q(is_practice=True)
+    else:
+        routable = [row.pk for row in routable_models(task.team, include_failed=True)]
+        wanted = Q(pk__in=routable) | Q(public_id__in=list(task.cast.values()))
+    rows = AIModel.objects.in_use().filter(wanted, provider__team=task.team_id)
+    return [row for row in rows.select_related("provider").prefetch_related("quality") if row.is_chat]
 
 
 def candidate_of(row: AIModel) -> Candidate:
@@ -144,6 +137,4 @@ def ref_of(row: AIModel) -> ModelRef:
 def _unavailable(row: AIModel) -> str:
     if row.state == AIModel.State.INACTIVE:
         return "gone_from_provider"
-    if row.state == AIModel.State.FAILED and row.failed_until and row.failed_until > timezone.now():
-        return "failed_recently"
-    return ""
+    return "failed_recently" if row.is_resting else ""
