@@ -174,7 +174,7 @@ def sample(request: Asked) -> HttpResponse:
     request.actor.must_manage()
     task_text = practice_sample(get_language() or "en").description
     has_real = selectors.has_real_model(request.actor)
-    form = BudgetForm(request.POST or None)
+    form = BudgetForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         task = sample_start(request.actor, budget=form.cleaned_data["budget"])
         set_up_done(request.actor)

@@ -19,12 +19,12 @@ from tests.factories import make_actor, make_link, model_of, provider_of, task_o
 pytestmark = pytest.mark.django_db
 
 MOST_QUERIES = 12
+MOST_OF_DASHBOARD = 16  # it looks at running, latest and waiting tasks, and sums a week
 MANAGERS = (Role.OWNER, Role.ADMIN)
 LANGUAGES = ("en", "pt-br")
 PAGES = {
     "home": "/",
     "tasks": "/tasks/",
-    "new task": "/tasks/new/",
     "task": "/tasks/{task}/",
     "providers": "/providers/",
     "provider": "/providers/{provider}/",
@@ -35,6 +35,7 @@ PAGES = {
     "notifications": "/notifications/",
 }
 WORKERS_PAGES = {
+    "new task": "/tasks/new/",
     "choose a provider": "/providers/new/",
     "new provider": "/providers/new/openai/",
     "other": "/providers/new/other/",
@@ -121,7 +122,7 @@ def test_every_page_renders_cleanly_with_few_queries(signed_in, actor_pages, lan
         problems = problems_of(html)
         if response.status_code != 200:
             problems.append(f"status {response.status_code}")
-        if len(queries) > MOST_QUERIES:
+        if len(queries) > (MOST_OF_DASHBOARD if name == "home" else MOST_QUERIES):
             problems.append(f"{len(queries)} queries")
         if f'<html lang="{language}"' not in html:
             problems.append("another language")
