@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-DEFAULT_THRESHOLD, DEFAULT_CONFIDENCE = 20, 70
+from apps.tasks.engine.types import Policy
+
+
 LIVE_SEAT = {"running": "executor", "validating": "validator", "tie_breaking": "tie_breaker"}
 Detail = Mapping[str, Any]
 
@@ -23,11 +26,16 @@ class StepCard:
 
     subtask: Detail
     needs: str
+    status: str
     live_seat: str
     is_disputed: bool
     took_ms: float | None
     text: str = ""
     call: str = ""
+
+    @property
+    def needs_words(self) -> str:
+        return ", ".join(self.needs.split())
 
 
 def graph_of(detail: Detail, calls_at_work: Sequence[Detail] = ()) -> list[list[StepCard]]:
@@ -44,6 +52,7 @@ def graph_of(detail: Detail, calls_at_work: Sequence[Detail] = ()) -> list[list[
             StepCard(
                 subtask=subtask,
                 needs=" ".join(str(orders[need]) for need in subtask["depends_on"] if need in orders),
+                status=_status_of(subtask, detail),
                 live_seat=LIVE_SEAT.get(subtask["status"], "") if detail["status"] == "running" else "",
                 is_disputed=is_disputed(subtask, threshold_of(detail)),
                 took_ms=_took_ms(subtask["started_at"], subtask["finished_at"]),
@@ -52,6 +61,11 @@ def graph_of(detail: Detail, calls_at_work: Sequence[Detail] = ()) -> list[list[
             )
         )
     return [sorted(columns[number], key=lambda card: card.subtask["order"]) for number in sorted(columns)]
+
+
+def _status_of(subtask: Detail, detail: Detail) -> str:
+    """A step that was begun says so only while somebody is at work."""
+    return "paused" if subtask["status"] in LIVE_SEAT and detail["status"] != "running" else subtask["status"]
 
 
 def _by_need(subtasks: Sequence[Detail]) -> list[Detail]:
@@ -65,8 +79,13 @@ def _by_need(subtasks: Sequence[Detail]) -> list[Detail]:
     return sorted_ones
 
 
+def policy_of(detail: Detail) -> dict[str, Any]:
+    """The task's policy with what it leaves open, as the engine takes it."""
+    return {**asdict(Policy()), **detail["policy"]}
+
+
 def threshold_of(detail: Detail) -> float:
-    return detail["policy"].get("divergence_threshold", DEFAULT_THRESHOLD)
+    return policy_of(detail)["divergence_threshold"]
 
 
 def is_disputed(subtask: Detail, threshold: float) -> bool:
@@ -221,6 +240,17 @@ def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
             )
         )
     return [why for why in found if why.has_something]
+
+
+def time_left(detail: Detail) -> str:
+    """“about 40 s left”, as roughly as it is known; empty when nothing is."""
+    seconds = detail["time_left_s"]
+    if not seconds:
+        return ""
+    if seconds < 55:
+        return _("about %(n)s s left") % {"n": max(5, 5 * round(seconds / 5))}
+    minutes = round(seconds / 60)
+    return ngettext("about %(n)s min left", "about %(n)s min left", minutes) % {"n": minutes}
 
 
 def elapsed(detail: Detail) -> timedelta | None:

@@ -26,7 +26,7 @@ from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStat
 
 ENDED_SUBTASK = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
 SEATS = ("executor", "validator", "tie_breaker")
-_DONE_OF_THREE = {SubtaskStatus.VALIDATING: 1, SubtaskStatus.TIE_BREAKING: 2, **dict.fromkeys(ENDED_SUBTASK, 3)}
+_DONE_OF_THREE = {SubtaskStatus.VALIDATING: 1, SubtaskStatus.TIE_BREAKING: 2, SubtaskStatus.COMPLETED: 3}
 
 
 # ── Looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,7 +146,7 @@ def _card(task: Task, spent: Spent, statuses: Sequence[str]) -> dict[str, Any]:
         "is_started": task.is_started,
         "progress": _progress(task, statuses),
         "steps": len(statuses),
-        "steps_done": sum(status in ENDED_SUBTASK for status in statuses),
+        "steps_done": sum(status == SubtaskStatus.COMPLETED for status in statuses),
         "confidence": percent(task.confidence),
         "cost": spent.cost,
         "cost_is_partial": spent.unpriced > 0,

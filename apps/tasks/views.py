@@ -173,16 +173,19 @@ def _page(request: Asked, task: Task) -> dict[str, Any]:
     detail = selectors.task_detail(task)
     trace = selectors.task_trace(task, with_texts=False)
     at_work = selectors.calls_at_work(task) if task.is_at_work else []
+    policy = presentation.policy_of(detail)
     return {
         "task": task,
         "detail": detail,
-        "threshold": presentation.threshold_of(detail),
-        "confidence_threshold": detail["policy"].get("confidence_threshold", presentation.DEFAULT_CONFIDENCE),
+        "policy": policy,
+        "threshold": policy["divergence_threshold"],
+        "confidence_threshold": policy["confidence_threshold"],
         "columns": presentation.graph_of(detail, at_work),
         "planning": next((call for call in at_work if call["role"] == "planner"), None),
         "timeline": presentation.timeline_of(detail, trace),
         "reasons": presentation.reasons_of(detail, trace),
         "elapsed": presentation.elapsed(detail),
+        "time_left": presentation.time_left(detail),
         "log": [selectors.log_entry(entry) for entry in selectors.task_logs(task)[:LOG_LIMIT]],
         "may_change": _may_change(request.actor, task),
         "tab": _tab(request, task),

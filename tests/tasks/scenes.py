@@ -181,7 +181,8 @@ def too_few_models(actor: Actor, cast: Cast) -> Task:
 def failed(actor: Actor, cast: Cast) -> Task:
     start = timezone.now() - timedelta(hours=2)
     task = make_task(actor, "Summarise the price list of a supplier", status="failed", error_code="subtasks_failed", started_at=start,
-                     finished_at=start + timedelta(seconds=95), error="Step 1 failed: no model answered. Mistral: the key is wrong (401).")
+                     error_data={"failed": {"1": "no model answered. Mistral: the key is wrong (401)."}},
+                     finished_at=start + timedelta(seconds=95), error="subtasks failed")
     first = make_subtask(task, 1, "Read the list", status="failed", executor=cast.checker, attempts=3, started_at=start,
                          finished_at=start + timedelta(seconds=90), error="Every model that could do it failed: Mistral Small 24B: the key is wrong (401).")
     make_subtask(task, 2, "Summarise it", needs=(first,), status="skipped")

@@ -220,7 +220,7 @@ def model_label(model: Any) -> str:
         return _("no model")
     if isinstance(model, Mapping):
         return str(model.get("label") or model.get("model") or "")
-    return str(model)
+    return str(getattr(model, "label", model))
 
 
 @register.filter
