@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import os
 import secrets
 from pathlib import Path
@@ -77,3 +78,12 @@ def kept_secret(name: str, filename: str, *, prefix: str = "") -> str:
     finally:
         draft.unlink()
     return path.read_text(encoding="utf-8").strip()
+
+
+def mysql_driver() -> None:
+    """mysqlclient where it could be built, else PyMySQL in its place: it needs no compiler, and Django knows it by that name."""
+    if importlib.util.find_spec("MySQLdb") is None:
+        import pymysql
+
+        pymysql.version_info = (2, 2, 7, "final", 0)  # the least that Django wants of mysqlclient
+        pymysql.install_as_MySQLdb()

@@ -131,6 +131,7 @@ if DB_IS_SQLITE:
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728;",
     }
 else:
+    env.mysql_driver()
     DATABASES["default"]["OPTIONS"] = {
         "charset": "utf8mb4",
         "init_command": "SET sql_mode='STRICT_TRANS_TABLES', innodb_lock_wait_timeout=30",
