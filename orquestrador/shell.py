@@ -117,7 +117,12 @@ class Shell:
 
 def spend_of_month(team: Team) -> Spend:
     """One sum, kept for some seconds because every page shows it."""
-    return cache.get_or_set(f"spend:{team.public_id}", lambda: _sum_of_month(team.pk), SPEND_KEPT_S)  # type: ignore[no-any-return]
+    name = f"spend:{team.public_id}"
+    spend: Spend | None = cache.get(name)
+    if spend is None:
+        spend = _sum_of_month(team.pk)
+        cache.set(name, spend, SPEND_KEPT_S)
+    return spend
 
 
 def _sum_of_month(team_id: int) -> Spend:

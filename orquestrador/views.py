@@ -6,17 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
-from apps.accounts.actor import Actor
 from apps.providers.models import AIModel
-from apps.tasks.views import dashboard
+from apps.tasks.views import Asked, dashboard
 from orquestrador import wizard
 from orquestrador.sources import settings_shown
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 @require_GET

@@ -108,7 +108,7 @@ def use(request: Asked) -> HttpResponse:
     form = ProviderForm(given, choice=choice)
     try:
         if not form.is_valid():
-            raise BadInput(" ".join(message for errors in form.errors.values() for message in errors))
+            raise BadInput(" ".join(str(message) for errors in form.errors.values() for message in errors))
         provider = services.provider_create(request.actor, **form.for_service)
         async_to_sync(services.models_sync)(request.actor, provider)
     except OrquestradorError as error:
@@ -124,6 +124,7 @@ def test(request: Asked) -> HttpResponse:
     usable = selectors.routable_models(request.actor.team, include_failed=True)
     if only := request.GET.get("provider"):
         usable = [model for model in usable if str(model.provider.public_id) == only] or usable
+    usable.sort(key=lambda model: -(model.skill or 0))  # the ablest practice model first; others keep their order
     chosen = usable[0] if usable else None
     context = {"models": usable, "chosen": chosen, "question": question_for(chosen) if chosen else ""}
     return render(request, "orquestrador/wizard_test.html", context)

@@ -100,9 +100,9 @@ class ProviderEditForm(RefusableForm):
         help_text=_("Among models that are equally good, the lower number is asked first."),
     )
 
-    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, provider: Provider) -> None:
         initial = {"display_name": provider.display_name, "base_url": provider.base_url, "priority": provider.priority}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(data, initial=initial)
         if provider.is_builtin:
             del self.fields["base_url"], self.fields["api_key"]
 
@@ -136,8 +136,8 @@ class ModelForm(RefusableForm):
         label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False
     )
 
-    def __init__(self, *args: Any, model: AIModel, **kwargs: Any) -> None:
-        super().__init__(*args, initial={name: _plain(getattr(model, name)) for name in self.base_fields}, **kwargs)
+    def __init__(self, data: Any = None, *, model: AIModel) -> None:
+        super().__init__(data, initial={name: _plain(getattr(model, name)) for name in self.base_fields})
 
     @property
     def for_service(self) -> dict[str, Any]:

@@ -261,4 +261,4 @@ def _spend_this_month(actor: Actor) -> dict[int, dict[str, Any]]:
         .annotate(calls=Count("pk"), usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error_code="")))
         .order_by()
     )
-    return {row["model__provider"]: row for row in rows}
+    return {row["model__provider"]: dict(row) for row in rows}

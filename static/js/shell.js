@@ -80,6 +80,15 @@ document.addEventListener("input", (event) => {
   event.target.form.querySelector("[type=submit]").disabled = event.target.value.trim() !== wanted;
 });
 
+// A form that is on its way says so and is not sent twice.
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || event.target.method !== "post" || event.target.hasAttribute("hx-post")) return;
+  event.submitter?.classList.add("is-busy");
+});
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const button of document.querySelectorAll(".is-busy")) button.classList.remove("is-busy");
+});
+
 // A form marked data-autosubmit goes as soon as something in it is chosen.
 document.addEventListener("change", (event) => {
   const form = event.target.form;
@@ -120,21 +129,22 @@ const bell = document.getElementById("bell-menu");
 bell?.addEventListener("toggle", (event) => {
   if (event.newState === "open") window.htmx?.trigger(bell, "orq:open");
 });
-document.addEventListener("orq:notification", (event) => {
-  const note = event.detail;
-  const count = document.getElementById("bell-count");
-  if (count) {
-    count.textContent = String(Number(count.textContent || 0) + 1);
-    count.hidden = false;
-  }
-  toast(note.body || "", { title: note.title, url: note.url });
+document.addEventListener("htmx:afterSwap", (event) => {
+  const state = event.target === bell && bell.querySelector("#bell-state");
+  if (state) showUnread(Number(state.dataset.unread));
 });
-document.addEventListener("orq:unread", (event) => {
+function showUnread(number) {
   const count = document.getElementById("bell-count");
   if (!count) return;
-  count.textContent = String(event.detail.value);
-  count.hidden = !event.detail.value;
+  count.textContent = String(number);
+  count.hidden = !number;
+}
+document.addEventListener("orq:notification", (event) => {
+  const note = event.detail;
+  showUnread(Number(document.getElementById("bell-count")?.textContent || 0) + 1);
+  toast(note.body || "", { title: note.title, url: note.url });
 });
+document.addEventListener("orq:unread", (event) => showUnread(event.detail.value));
 
 // ── Times stay fresh ────────────────────────────────────────────────────────────────────────────────────────────────
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });

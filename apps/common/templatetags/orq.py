@@ -63,7 +63,7 @@ def price(value: Decimal | None) -> str:
 
 
 @register.filter
-def percent(value: Decimal | float | None) -> str:
+def percent(value: Decimal | float | str | None) -> str:
     """94 %, with a non-breaking space; one decimal where the whole number would say 0 or 100 and mean something else."""
     if value is None or value == "":
         return UNKNOWN
@@ -73,9 +73,9 @@ def percent(value: Decimal | float | None) -> str:
 
 
 @register.filter
-def duration(ms: float | None) -> str:
-    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min."""
-    if ms is None or ms == "":
+def duration(ms: float | str | None) -> str:
+    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min. A text is a template's word for nothing."""
+    if ms is None or isinstance(ms, str):
         return UNKNOWN
     if ms < 1000:
         return f"{round(ms)}\u00a0ms"
@@ -90,15 +90,15 @@ def duration(ms: float | None) -> str:
 
 
 @register.filter
-def seconds(value: float | None) -> str:
+def seconds(value: float | str | None) -> str:
     """The same for a number of seconds."""
-    return duration(None if value is None or value == "" else value * 1000)
+    return duration(None if value is None or isinstance(value, str) else value * 1000)
 
 
 @register.filter
-def tokens(count: int | None) -> str:
+def tokens(count: int | str | None) -> str:
     """950 tokens, 12.4 k tokens, 1.2 M tokens."""
-    if count is None or count == "":
+    if count is None or isinstance(count, str):
         return UNKNOWN
     if count < 10_000:
         return ngettext("%(count)s token", "%(count)s tokens", count) % {"count": _number(count, 0)}
@@ -106,9 +106,9 @@ def tokens(count: int | None) -> str:
 
 
 @register.filter
-def short_count(count: int | None) -> str:
+def short_count(count: int | str | None) -> str:
     """128 000 as 128 k; what is below ten thousand stays whole."""
-    if count is None or count == "":
+    if count is None or isinstance(count, str):
         return UNKNOWN
     if count < 10_000:
         return _number(count, 0)
@@ -118,9 +118,9 @@ def short_count(count: int | None) -> str:
 
 
 @register.filter
-def filesize(count: int | None) -> str:
+def filesize(count: int | str | None) -> str:
     """Bytes in the units that model files are sold by: 3.2 MB, 4.7 GB."""
-    if count is None or count == "":
+    if count is None or isinstance(count, str):
         return UNKNOWN
     value, unit = float(count), "B"
     for bigger in ("kB", "MB", "GB", "TB"):
