@@ -41,9 +41,11 @@ def _read(topic: str, type: str, hints: list[dict[str, Any]]) -> list[LiveMessag
         return _readers[type](topic, hints)
     except (DatabaseError, OrquestradorError) as error:
         log.warning("reading for the listeners of %s failed: %s", topic, error)
-        return [LiveMessage.reload(topic, live.type_of(topic))]
+    except Exception:  # a bug in one reader must not end the thread that reads for everybody
+        log.exception("reading for the listeners of %s failed", topic)
     finally:
         close_idle_connections()
+    return [LiveMessage.reload(topic, live.type_of(topic))]
 
 
 class Listener:

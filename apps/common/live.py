@@ -84,5 +84,5 @@ def publish(topic: str, type: str, data: dict[str, Any]) -> None:
     """
     message = LiveMessage.of(topic, type, data)
     packed = message.packed()
-    hint = LiveMessage.reload(topic, type).packed()
+    hint = LiveMessage.reload(topic, type_of(topic)).packed()
     wire().send(hint if len(packed) > MAX_MESSAGE_BYTES else packed, hint=hint)

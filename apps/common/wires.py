@@ -65,9 +65,7 @@ class UnixWire:
         with os.scandir(self.folder) as entries:
             paths = [entry.path for entry in entries]
         for path in paths:
-            if path in self._behind:
-                self._owe(path, hint)
-            elif not self._sent(path, packed, hint):
+            if path in self._behind or not self._sent(path, packed, hint):
                 self._owe(path, hint)
 
     def _sent(self, path: str, packed: bytes, hint: bytes, *, flags: int = 0) -> bool:

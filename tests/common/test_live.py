@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from apps.common import live, wires
-from apps.common.hub import Hub, Listener
+from apps.common.hub import Hub, Listener, _readers
 from apps.common.live import LiveMessage
 from apps.common.wires import UnixWire
 
@@ -155,6 +155,27 @@ def test_a_home_whose_path_is_too_long_for_sockets_gets_a_short_folder(tmp_path:
     wire.close()
     assert not list(wire.folder.iterdir())
     wire.folder.rmdir()
+
+
+async def test_a_reader_that_fails_costs_a_reload_and_not_the_thread(wire: UnixWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reader(topic: str, hints: list[dict]) -> list[LiveMessage]:
+        return [LiveMessage.of(topic, "task:update", {"doubled": 2 * hint["n"]}) for hint in hints]
+
+    monkeypatch.setitem(_readers, "task:changed", reader)
+    hub, listener = Hub(), Listener()
+    hub.subscribe(listener, "task:1")
+    live.publish("task:1", "task:changed", {"wrong": 1})
+    assert data_of(await heard(listener)) == {"event": "reload", "topic": "task:1"}
+    live.publish("task:1", "task:changed", {"n": 4})
+    assert data_of(await heard(listener)) == {"doubled": 8}
+
+
+def test_a_hint_goes_past_the_readers(wire: UnixWire) -> None:
+    got: list[bytes] = []
+    wire.listen(got.append, lambda: None)
+    live.publish("task:1", "task:changed", {"text": "x" * live.MAX_MESSAGE_BYTES})
+    until(lambda: got)
+    assert LiveMessage.unpacked(got[0]) == LiveMessage.reload("task:1", "task:update")
 
 
 def test_values_of_the_database_need_no_preparation() -> None:
