@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import functools
 import logging
 import os
@@ -162,9 +161,7 @@ def _put_all(listeners: list[Listener], message: LiveMessage) -> None:
 @functools.cache
 def hub() -> Hub:
     """The hub of this process, opened by its first socket: a worker that only publishes has none."""
-    opened = Hub()
-    atexit.register(live.wire().close)
-    return opened
+    return Hub()
 
 
 os.register_at_fork(after_in_child=hub.cache_clear)

@@ -7,6 +7,7 @@ It is serialised once, goes to every web process, and each web process hands the
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -64,7 +65,9 @@ _opening = threading.Lock()
 
 @functools.cache
 def _wire() -> Wire:
-    return LayerWire() if settings.REDIS_URL else UnixWire(settings.ORQ_HOME / "run" / "live")
+    made = LayerWire() if settings.REDIS_URL else UnixWire(settings.ORQ_HOME / "run" / "live")
+    atexit.register(made.close)
+    return made
 
 
 def wire() -> Wire:

@@ -32,6 +32,7 @@ CATCH_UP_S = 0.1
 GROUP = "orq.live"
 HEARTBEAT_S = 5.0
 RETRY_S = 1.0
+FAREWELL_S = 0.5
 WAITING_AT_MOST = 10_000
 
 Receive = Callable[[bytes], None]
@@ -157,13 +158,25 @@ class LayerWire:
         self._loop = asyncio.new_event_loop()
         self._waiting: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
         self._is_down = False
+        self._unsent = 0
+        self._lock = threading.Lock()
         self._running: set[asyncio.Task] = set()
-        threading.Thread(target=self._run, name="live-layer", daemon=True).start()
+        self._layer: Any = get_channel_layer()
+        self._thread = threading.Thread(target=self._run, name="live-layer", daemon=True)
+        self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._start(self._send_in_order())
         self._loop.run_forever()
+        self._loop.run_until_complete(self._end())
+        self._loop.close()
+
+    async def _end(self) -> None:
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._layer.flush()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -172,6 +185,8 @@ class LayerWire:
 
     def send(self, packed: bytes, *, hint: bytes) -> None:
         item = (packed, hint) if self._waiting.qsize() < WAITING_AT_MOST else (hint, hint)
+        with self._lock:
+            self._unsent += 1
         self._loop.call_soon_threadsafe(self._waiting.put_nowait, item)
 
     async def _send_in_order(self) -> None:
@@ -181,6 +196,8 @@ class LayerWire:
             packed, hint = await self._waiting.get()
             if owed or not await self._sent(packed):
                 owed.add(hint)
+            with self._lock:
+                self._unsent -= 1
             while owed and self._waiting.empty():
                 if await self._sent(first := next(iter(owed))):
                     owed.discard(first)
@@ -189,7 +206,7 @@ class LayerWire:
 
     async def _sent(self, packed: bytes) -> bool:
         try:
-            await get_channel_layer().group_send(GROUP, {"type": "live", "packed": packed})
+            await self._layer.group_send(GROUP, {"type": "live", "packed": packed})
         except (OSError, RedisError) as error:
             if not self._is_down:
                 log.warning("Redis takes no live messages (%s). Pages read again when it is back.", error)
@@ -202,11 +219,11 @@ class LayerWire:
         self._loop.call_soon_threadsafe(lambda: self._start(self._receive(on_message, on_gap)))
 
     async def _receive(self, on_message: Receive, on_gap: Gap) -> None:
-        layer, channel = await self._join()
-        self._start(self._beat(layer, channel))
+        channel = await self._join()
+        self._start(self._beat(channel))
         beats_heard = 0
         while True:
-            message = await layer.receive(channel)
+            message = await self._layer.receive(channel)
             if message["type"] == "beat":
                 beats_heard += 1
                 if message["number"] != beats_heard:
@@ -218,28 +235,33 @@ class LayerWire:
             except Exception:
                 log.exception("A live message could not be handed on")
 
-    async def _join(self) -> tuple[Any, str]:
+    async def _join(self) -> str:
         while True:
-            layer = get_channel_layer()
             try:
-                channel = await layer.new_channel("live.")
-                await layer.group_add(GROUP, channel)
+                channel: str = await self._layer.new_channel("live.")
+                await self._layer.group_add(GROUP, channel)
             except (OSError, RedisError) as error:
                 log.warning("Live messages wait for Redis: %s", error)
                 await asyncio.sleep(RETRY_S)
             else:
-                return layer, channel
+                return channel
 
-    async def _beat(self, layer: Any, channel: str) -> None:
+    async def _beat(self, channel: str) -> None:
         """Sends numbers to ourselves over the connection that carries the messages: one that is missing tells of a gap."""
         number = 0
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             number += 1
             try:
-                await layer.send(channel, {"type": "beat", "number": number})
+                await self._layer.send(channel, {"type": "beat", "number": number})
             except (OSError, RedisError):
                 continue  # the next number tells
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """Gives what was just sent a moment to leave: the process may be about to end."""
+        deadline = time.monotonic() + FAREWELL_S
+        while self._unsent and not self._is_down and time.monotonic() < deadline:
+            time.sleep(0.005)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(FAREWELL_S)
