@@ -83,8 +83,8 @@ class Shell:
         places = [
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
             self._place(_("Tasks"), "tasks", reverse("tasks:list")),
-            self._place(_("Providers"), "providers", reverse("providers:list")),
-            self._place(_("Settings"), "settings", reverse("accounts:profile"), under="/settings/"),
+            self._place(_("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/")),
+            self._place(_("Settings"), "settings", reverse("accounts:profile"), under=("/settings/", "/teams/")),
         ]
         if self.person and self.person.is_staff:
             places.append(self._place(_("Administration"), "admin", reverse("admin:index")))
@@ -95,7 +95,7 @@ class Shell:
         """The same on a phone, without what nobody does there."""
         return [place for place in self.navigation if place.icon != "admin"]
 
-    def _place(self, label: str, icon: str, url: str, *, under: str = "", exact: bool = False) -> Place:
+    def _place(self, label: str, icon: str, url: str, *, under: tuple[str, ...] = (), exact: bool = False) -> Place:
         path = self._request.path
         return Place(label, icon, url, path == url if exact else path.startswith(under or url))
 
