@@ -130,7 +130,8 @@ def error_of(
     if headers.get("x-should-retry") in ("true", "false") and not isinstance(error, OutOfCredit):
         error.retryable = headers["x-should-retry"] == "true"
     if error.vendor_message:
-        error.message = f"{error.message} {_('It says: %s') % error.vendor_message}"
+        said = _("It says: %s") % error.vendor_message  # not inside the f-string, where gettext does not look
+        error.message = f"{error.message} {said}"
     return error
 
 
