@@ -121,7 +121,10 @@ class LiveSocket(AsyncWebsocketConsumer):
         handler = self.handlers.get(kind)
         if handler is None:
             known = ", ".join(sorted(self.handlers))
-            raise BadInput(_("There is no message type “%(type)s”. There are: %(known)s.") % {"type": kind[:60], "known": known}, field="type")
+            raise BadInput(
+                _("There is no message type “%(type)s”. There are: %(known)s.") % {"type": kind[:60], "known": known},
+                field="type",
+            )
         return await handler(self, data)
 
     async def listen_to(self, topic: str, check: Check) -> None:
@@ -175,7 +178,9 @@ def _parsed(text: str | None) -> dict[str, Any]:
     if text is None:
         raise BadInput(_("Messages are JSON text, not bytes."))
     if len(text) > MAX_MESSAGE_CHARS:
-        raise TooLarge(_("A message has at most %(most)s characters; this one has %(has)s.") % {"most": MAX_MESSAGE_CHARS, "has": len(text)})
+        raise TooLarge(
+            _("A message has at most %(most)s characters; this one has %(has)s.") % {"most": MAX_MESSAGE_CHARS, "has": len(text)}
+        )
     try:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:

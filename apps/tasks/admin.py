@@ -29,7 +29,18 @@ class TaskAdmin(BaseAdmin):
     list_display = ("title", "status", "priority", "category", "confidence", "owner", "team", "created_at")
     list_filter = ("status", "priority", "is_sample", "created_at")
     search_fields = ("title", "=public_id", "owner__email")
-    readonly_fields = ("status", "plan", "result", "confidence", "error_code", "error", "error_data", "lease_owner", "lease_until", "runs")
+    readonly_fields = (
+        "status",
+        "plan",
+        "result",
+        "confidence",
+        "error_code",
+        "error",
+        "error_data",
+        "lease_owner",
+        "lease_until",
+        "runs",
+    )
     inlines = (SubtaskInline,)
 
 
@@ -39,9 +50,22 @@ class SubtaskAdmin(BaseAdmin):
     list_filter = ("status", "cross_validated", "suspect")
     search_fields = ("title", "=public_id", "task__title")
     readonly_fields = (
-        "task", "order", "status", "executor", "executor_family", "validator", "validator_family", "tie_breaker", "tie_breaker_family",
-        "verdict", "divergence", "divergence_parts", "tie_break", "confidence", "cross_validated",
-    )  # fmt: skip
+        "task",
+        "order",
+        "status",
+        "executor",
+        "executor_family",
+        "validator",
+        "validator_family",
+        "tie_breaker",
+        "tie_breaker_family",
+        "verdict",
+        "divergence",
+        "divergence_parts",
+        "tie_break",
+        "confidence",
+        "cross_validated",
+    )
 
 
 @admin.register(Step)

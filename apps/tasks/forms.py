@@ -35,7 +35,10 @@ class TaskForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8, "autofocus": True, "maxlength": MAX_DESCRIPTION_CHARS}),
     )
     title = forms.CharField(
-        label=gettext_lazy("Title"), required=False, max_length=MAX_TITLE_CHARS, help_text=gettext_lazy("Left empty, it is the first line.")
+        label=gettext_lazy("Title"),
+        required=False,
+        max_length=MAX_TITLE_CHARS,
+        help_text=gettext_lazy("Left empty, it is the first line."),
     )
     priority = forms.ChoiceField(
         label=gettext_lazy("Priority"), required=False, initial="medium", choices=[(p.name.lower(), p.label) for p in Priority]
@@ -55,10 +58,14 @@ class TaskForm(forms.Form):
         help_text=gettext_lazy("The task stops before a call that could cost more than what is left, and asks you."),
     )
     deadline = forms.DateTimeField(
-        label=gettext_lazy("Deadline (UTC)"), required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        label=gettext_lazy("Deadline (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
     approve_plan = forms.BooleanField(
-        label=gettext_lazy("Show me the plan before it runs"), required=False, help_text=gettext_lazy("You can change its steps, then let it go.")
+        label=gettext_lazy("Show me the plan before it runs"),
+        required=False,
+        help_text=gettext_lazy("You can change its steps, then let it go."),
     )
     cross_validate = forms.BooleanField(
         label=gettext_lazy("Have another AI check every step"),
@@ -100,7 +107,11 @@ class TaskForm(forms.Form):
         policy = {name: given[name] for name in numbers if given[name] is not None}
         policy |= {"cross_validate": given["cross_validate"], "on_too_few_models": given["on_too_few_models"] or "ask"}
         plain = ("description", "title", "category", "priority", "budget", "deadline", "approve_plan")
-        return {**{name: given[name] for name in plain}, "policy": policy, "models": {role: given[role] for role in ROLE_FIELDS if given[role]}}
+        return {
+            **{name: given[name] for name in plain},
+            "policy": policy,
+            "models": {role: given[role] for role in ROLE_FIELDS if given[role]},
+        }
 
     def refuse(self, error: BadInput) -> None:
         """Show what the service refused beside the field it is about."""

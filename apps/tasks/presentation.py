@@ -14,7 +14,6 @@ from django.utils.translation import ngettext
 
 from apps.tasks.engine.types import Policy
 
-
 LIVE_SEAT = {"running": "executor", "validating": "validator", "tie_breaking": "tie_breaker"}
 Detail = Mapping[str, Any]
 
@@ -70,7 +69,8 @@ def _status_of(subtask: Detail, detail: Detail) -> str:
 
 def _by_need(subtasks: Sequence[Detail]) -> list[Detail]:
     """Each step after those it needs, whatever their numbers are."""
-    waiting, sorted_ones, done = list(subtasks), [], set()
+    waiting, sorted_ones = list(subtasks), list[Detail]()
+    done: set[str] = set()
     while waiting:
         ready = [subtask for subtask in waiting if done.issuperset(subtask["depends_on"])] or waiting
         sorted_ones += ready
@@ -147,7 +147,12 @@ def timeline_of(detail: Detail, trace: Sequence[Detail]) -> list[Line]:
     def placed(began: datetime, ended: datetime | None) -> dict[str, Any]:
         x = (began - start).total_seconds() / span_s * 100
         width = max(((ended or now) - began).total_seconds() / span_s * 100, 0.4)
-        return {"x": f"{min(x, 99.6):.2f}", "width": f"{min(width, 100):.2f}", "took_ms": _took_ms(began, ended), "is_open": ended is None}
+        return {
+            "x": f"{min(x, 99.6):.2f}",
+            "width": f"{min(width, 100):.2f}",
+            "took_ms": _took_ms(began, ended),
+            "is_open": ended is None,
+        }
 
     subtasks = {subtask["id"]: subtask for subtask in detail["subtasks"]}
     parents: dict[str, Line] = {}
@@ -169,9 +174,16 @@ def timeline_of(detail: Detail, trace: Sequence[Detail]) -> list[Line]:
 def _parent_of(subtask: Detail, placed: Any) -> Line:
     began = subtask["started_at"] or timezone.now()
     return Line(
-        title=subtask["title"], role="step", order=subtask["order"], tokens=subtask["tokens"], cost=subtask["cost"], has_cost=True,
-        status=subtask["status"], error=subtask["error"], **placed(began, subtask["finished_at"]),
-    )  # fmt: skip
+        title=subtask["title"],
+        role="step",
+        order=subtask["order"],
+        tokens=subtask["tokens"],
+        cost=subtask["cost"],
+        has_cost=True,
+        status=subtask["status"],
+        error=subtask["error"],
+        **placed(began, subtask["finished_at"]),
+    )
 
 
 def _line_of(step: Detail, place: Mapping[str, Any]) -> Line:

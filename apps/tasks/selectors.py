@@ -285,7 +285,8 @@ ROLES = {"plan": "planner", "execute": "executor", "validate": "validator", "tie
 
 def _call(call: Call, *, with_texts: bool = True) -> dict[str, Any]:
     usage = call.usage
-    model = model_reference(call.model) or {"id": None, "provider": "", "model": call.model_name, "label": call.model_name}
+    known: dict[str, Any] | None = model_reference(call.model)
+    model = known or {"id": None, "provider": "", "model": call.model_name, "label": call.model_name}
     return {
         "id": str(call.public_id),
         "key": call.key,

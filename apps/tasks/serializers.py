@@ -48,7 +48,9 @@ class CastSerializer(KnownFieldsSerializer):
 class TaskChangesSerializer(serializers.Serializer):
     """What can be changed. The description only before the task is planned; of a completed task only the title."""
 
-    description = serializers.CharField(required=False, allow_blank=True, help_text="What is to be done, up to 100,000 characters.")
+    description = serializers.CharField(
+        required=False, allow_blank=True, help_text="What is to be done, up to 100,000 characters."
+    )
     title = serializers.CharField(required=False, allow_blank=True)
     category = serializers.CharField(required=False, allow_blank=True, max_length=60)
     priority = serializers.ChoiceField(required=False, choices=PRIORITIES)
@@ -96,7 +98,7 @@ class ModelReferenceSerializer(serializers.Serializer):
     id = serializers.UUIDField()
     provider = serializers.CharField()
     model = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # of the model, not of this field
 
 
 class TieBreakSerializer(serializers.Serializer):
@@ -179,7 +181,7 @@ class LogSerializer(serializers.Serializer):
     level = serializers.CharField()
     event = serializers.CharField()
     message = serializers.CharField()
-    data = serializers.DictField()
+    data = serializers.DictField()  # type: ignore[assignment]  # what the entry is about
     task = serializers.UUIDField()
     subtask = serializers.UUIDField(allow_null=True)
     order = serializers.IntegerField(allow_null=True)

@@ -140,7 +140,10 @@ def task_new(request: Asked) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             task = services.task_create(
-                request.actor, start="keep" not in request.POST, idempotency_key=request.POST.get("key") or None, **form.for_service
+                request.actor,
+                start="keep" not in request.POST,
+                idempotency_key=request.POST.get("key") or None,
+                **form.for_service,
             )
         except BadInput as error:
             form.refuse(error)
@@ -270,7 +273,12 @@ def plan(request: Asked, id: uuid.UUID) -> HttpResponse:
             messages.success(request, _("The plan runs."))
             return redirect("tasks:detail", id)
     is_refused = request.method == "POST"
-    return render(request, "tasks/plan.html", {"task": task, "form": form, "detail": selectors.task_detail(task)}, status=400 if is_refused else 200)
+    return render(
+        request,
+        "tasks/plan.html",
+        {"task": task, "form": form, "detail": selectors.task_detail(task)},
+        status=400 if is_refused else 200,
+    )
 
 
 @require_http_methods(["GET", "POST"])

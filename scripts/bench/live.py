@@ -35,7 +35,9 @@ def _configure() -> None:
     from django.conf import settings
 
     settings.configure(
-        ORQ_HOME=Path(os.environ["ORQ_HOME"]), REDIS_URL="", CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+        ORQ_HOME=Path(os.environ["ORQ_HOME"]),
+        REDIS_URL="",
+        CHANNEL_LAYERS={"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}},
     )
     django.setup()
 
@@ -54,7 +56,7 @@ def _hub_app() -> object:
 
 
 def _layer_app() -> object:
-    """The same with a channel of the layer for each socket. The layer lives in one process, so it gets its messages by the wire too."""
+    """The same with a channel of the layer for each socket. It lives in one process and gets its messages by the wire."""
     from channels.generic.websocket import AsyncWebsocketConsumer
     from channels.layers import get_channel_layer
 
@@ -99,7 +101,9 @@ async def watch(sockets: int, seconds: int, ready: Path) -> list[float]:
 
     async def one() -> list[float]:
         delays: list[float] = []
-        async with websockets.connect(f"ws://127.0.0.1:{PORT}/ws/", compression=None, open_timeout=60, ping_interval=None) as socket:
+        async with websockets.connect(
+            f"ws://127.0.0.1:{PORT}/ws/", compression=None, open_timeout=60, ping_interval=None
+        ) as socket:
             opened.release()
             while len(delays) < seconds:
                 text = await socket.recv()
@@ -125,7 +129,11 @@ def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
         try:
             _wait_for_port(server)
             ready = Path(home) / "ready"
-            watcher = subprocess.Popen([*me, "--watch", str(sockets), "--seconds", str(seconds), "--ready", str(ready)], stdout=subprocess.PIPE, text=True)
+            watcher = subprocess.Popen(
+                [*me, "--watch", str(sockets), "--seconds", str(seconds), "--ready", str(ready)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
             while not ready.exists():
                 if watcher.poll() is not None:
                     raise RuntimeError("The watching process ended before all of its sockets were open.")

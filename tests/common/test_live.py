@@ -70,7 +70,9 @@ async def test_another_process_reaches_this_one(wire: UnixWire, tmp_path: Path) 
         from apps.common.wires import UnixWire
         UnixWire(Path({str(tmp_path / "live")!r})).send(b'task:1 task:update\\n{{"type": "from outside"}}', hint=b"")
     """
-    await asyncio.to_thread(subprocess.run, [sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=Path(live.__file__).parents[2])
+    await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=Path(live.__file__).parents[2]
+    )
     assert await heard(listener) == {"type": "from outside"}
 
 
@@ -185,6 +187,8 @@ def test_values_of_the_database_need_no_preparation() -> None:
     from django.utils import timezone
     from django.utils.translation import gettext_lazy
 
-    message = LiveMessage.of("task:1", "task:update", {"a": Decimal("1.50"), "b": timezone.now(), "c": uuid.uuid4(), "d": gettext_lazy("Yes")})
+    message = LiveMessage.of(
+        "task:1", "task:update", {"a": Decimal("1.50"), "b": timezone.now(), "c": uuid.uuid4(), "d": gettext_lazy("Yes")}
+    )
     assert data_of(json.loads(message.text))["a"] == "1.50"
     assert LiveMessage.unpacked(message.packed()) == message

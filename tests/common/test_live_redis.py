@@ -35,7 +35,9 @@ def redis() -> Iterator[Server]:
 
 @pytest.fixture
 def wire(redis: Server, settings: Any) -> Iterator[LayerWire]:
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis.url]}}}
+    settings.CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis.url]}}
+    }
     made = LayerWire()
     yield made
     made.close()
@@ -71,7 +73,8 @@ def test_another_process_reaches_this_one(wire: LayerWire, redis: Server) -> Non
     got, _ = listening(wire)
     script = f"""
         from django.conf import settings
-        settings.configure(CHANNEL_LAYERS={{"default": {{"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {{"hosts": [{redis.url!r}]}}}}}})
+        layer = {{"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {{"hosts": [{redis.url!r}]}}}}
+        settings.configure(CHANNEL_LAYERS={{"default": layer}})
         from apps.common.wires import LayerWire
         wire = LayerWire()
         wire.send(b"from outside", hint=b"")

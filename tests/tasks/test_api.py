@@ -42,18 +42,35 @@ def test_a_description_is_enough(browser: Client, no_doorbell: list[str]) -> Non
     answer = post(browser, TASKS, {"description": "Compare two databases."})
     body = answer.json()
     assert answer.status_code == 201
-    assert (body["status"], body["title"], body["progress"], body["cost"]) == ("pending", "Compare two databases.", 0, "0.00000000")
+    assert (body["status"], body["title"], body["progress"], body["cost"]) == (
+        "pending",
+        "Compare two databases.",
+        0,
+        "0.00000000",
+    )
     assert browser.get(f"{TASKS}{body['id']}/").json() == body
     assert no_doorbell == ["ring"]
 
 
 def test_everything_that_can_be_asked_for_is_kept(browser: Client, cast: scenes.Cast, no_doorbell: list[str]) -> None:
     asked = {
-        "description": "Compare.", "title": "A title", "category": "Research", "priority": "urgent", "start": False, "approve_plan": True,
-        "budget": "0.50", "deadline": "2099-01-01T10:00:00Z",
-        "policy": {"cross_validate": True, "divergence_threshold": 15, "confidence_threshold": 60, "max_escalations": 1, "on_too_few_models": "continue"},
+        "description": "Compare.",
+        "title": "A title",
+        "category": "Research",
+        "priority": "urgent",
+        "start": False,
+        "approve_plan": True,
+        "budget": "0.50",
+        "deadline": "2099-01-01T10:00:00Z",
+        "policy": {
+            "cross_validate": True,
+            "divergence_threshold": 15,
+            "confidence_threshold": 60,
+            "max_escalations": 1,
+            "on_too_few_models": "continue",
+        },
         "models": {"executor": str(cast.author.public_id), "validator": str(cast.checker.public_id), "planner": None},
-    }  # fmt: skip
+    }
     body = post(browser, TASKS, asked).json()
     assert body["policy"] == asked["policy"] and body["budget"] == "0.50000000" and body["deadline"] == "2099-01-01T10:00:00Z"
     assert body["models"] == {"executor": str(cast.author.public_id), "validator": str(cast.checker.public_id)}
@@ -99,7 +116,9 @@ def test_a_hundred_thousand_characters_fit(browser: Client) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["off", "provider off", "cannot chat", "another team's"])
-def test_a_model_that_cannot_do_it_is_an_error_of_its_role(browser: Client, cast: scenes.Cast, stranger: Actor, wrong: str) -> None:
+def test_a_model_that_cannot_do_it_is_an_error_of_its_role(
+    browser: Client, cast: scenes.Cast, stranger: Actor, wrong: str
+) -> None:
     model = cast.author
     if wrong == "off":
         AIModel.objects.filter(pk=model.pk).update(is_active=False)
@@ -109,7 +128,9 @@ def test_a_model_that_cannot_do_it_is_an_error_of_its_role(browser: Client, cast
         AIModel.objects.filter(pk=model.pk).update(capabilities=["embeddings"])
     else:
         model = scenes.make_model(stranger, "theirs")
-    assert fields_of(post(browser, TASKS, {"description": "Do it.", "models": {"validator": str(model.public_id)}})) == {"models.validator"}
+    assert fields_of(post(browser, TASKS, {"description": "Do it.", "models": {"validator": str(model.public_id)}})) == {
+        "models.validator"
+    }
 
 
 def test_the_same_key_makes_one_task(browser: Client) -> None:
@@ -130,7 +151,12 @@ def test_the_list_is_brief_paged_and_filtered(browser: Client, actor: Actor, dja
     def titles(**query: str) -> int:
         return len(browser.get(TASKS, query).json()["results"])
 
-    assert (titles(status="running,paused"), titles(search="privacy"), titles(priority="high"), titles(mine="true")) == (2, 1, 1, 5)
+    assert (titles(status="running,paused"), titles(search="privacy"), titles(priority="high"), titles(mine="true")) == (
+        2,
+        1,
+        1,
+        5,
+    )
     assert browser.get(TASKS, {"status": "nonsense"}).status_code == 400
 
 
@@ -176,7 +202,9 @@ def test_a_plan_is_approved_as_changed_and_a_bad_change_is_refused(browser: Clie
     assert [subtask["title"] for subtask in good["subtasks"]] == ["One"] and good["status"] == "pending"
 
 
-def test_a_step_is_done_again_by_another_model_with_all_that_builds_on_it(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
+def test_a_step_is_done_again_by_another_model_with_all_that_builds_on_it(
+    browser: Client, actor: Actor, cast: scenes.Cast
+) -> None:
     task = scenes.completed(actor, cast)
     second = task.subtasks.get(order=2)
     answer = post(browser, f"/api/subtasks/{second.public_id}/retry/", {"model": str(cast.judge.public_id)})
@@ -200,7 +228,12 @@ def test_steps_and_logs_can_be_read(browser: Client, actor: Actor, cast: scenes.
 def test_things_of_another_team_are_not_there(browser: Client, stranger: Actor) -> None:
     task = scenes.make_task(stranger)
     subtask, entry = scenes.make_subtask(task, 1, "Theirs"), scenes.log(task, "started", "")
-    for url in (f"{TASKS}{task.public_id}/", f"{TASKS}{task.public_id}/events/", f"/api/subtasks/{subtask.public_id}/", f"/api/execution-logs/{entry.pk}/"):
+    for url in (
+        f"{TASKS}{task.public_id}/",
+        f"{TASKS}{task.public_id}/events/",
+        f"/api/subtasks/{subtask.public_id}/",
+        f"/api/execution-logs/{entry.pk}/",
+    ):
         assert browser.get(url).status_code == 404, url
     for action in ("start", "pause", "resume", "cancel", "escalate", "approve"):
         assert post(browser, f"{TASKS}{task.public_id}/{action}/").status_code == 404

@@ -109,8 +109,13 @@ async def test_a_bad_token_or_one_in_the_address_does_not(connect: Connect, acto
 
 @pytest.mark.parametrize(
     ("origin", "host", "is_let_in"),
-    [("http://localhost", "localhost", True), ("http://evil.example", "localhost", False), ("http://localhost:3000", "localhost", False),
-     ("http://evil.example", "evil.example", False), ("null", "localhost", False)],
+    [
+        ("http://localhost", "localhost", True),
+        ("http://evil.example", "localhost", False),
+        ("http://localhost:3000", "localhost", False),
+        ("http://evil.example", "evil.example", False),
+        ("null", "localhost", False),
+    ],
 )
 async def test_pages_of_other_sites_are_refused(connect: Connect, actor: Actor, origin: str, host: str, is_let_in: bool) -> None:
     from orquestrador.routing import sockets
@@ -134,7 +139,9 @@ async def test_a_subscriber_gets_the_task_as_it_is_and_then_what_happens(connect
 async def test_after_unsubscribing_nothing_comes(connect: Connect, actor: Actor, task: Any) -> None:
     socket = await connect(await asyncio.to_thread(session_cookie, actor))
     await ask(socket, {"type": "task:subscribe", "data": {"task_id": str(task.public_id)}})
-    assert (await ask(socket, {"type": "task:unsubscribe", "data": {"task_id": str(task.public_id)}}))["type"] == "task:unsubscribed"
+    assert (await ask(socket, {"type": "task:unsubscribe", "data": {"task_id": str(task.public_id)}}))[
+        "type"
+    ] == "task:unsubscribed"
     live.publish(f"task:{task.public_id}", "task:update", {"event": "status"})
     live.publish(f"user:{actor.user.public_id}", "notification", {"title": "the next one"})
     assert (await heard(socket))["data"] == {"title": "the next one"}

@@ -42,7 +42,9 @@ def url_of(task: Task, name: str = "detail", *more: str) -> str:
 
 
 @pytest.mark.parametrize("scene", ["completed", "running", "too_few_models", "failed", "awaiting_approval"])
-def test_a_task_has_a_page_in_every_state(browser: Client, actor: Actor, cast: scenes.Cast, scene: str, django_assert_max_num_queries: Any) -> None:
+def test_a_task_has_a_page_in_every_state(
+    browser: Client, actor: Actor, cast: scenes.Cast, scene: str, django_assert_max_num_queries: Any
+) -> None:
     task = getattr(scenes, scene)(actor, cast)
     with django_assert_max_num_queries(22):
         html = page(browser, url_of(task))
@@ -59,7 +61,14 @@ def test_a_task_without_steps_has_one_too(browser: Client, actor: Actor, status:
 
 def test_the_page_shows_who_wrote_who_checked_and_why_it_stands(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
     html = page(browser, url_of(scenes.completed(actor, cast)))
-    for words in ("Qwen3 8B", "checked by Mistral Small 24B", "The judge decided for the author", "MySQL has strict mode too", "38\u00a0%", "disputed"):
+    for words in (
+        "Qwen3 8B",
+        "checked by Mistral Small 24B",
+        "The judge decided for the author",
+        "MySQL has strict mode too",
+        "38\u00a0%",
+        "disputed",
+    ):
         assert words in html, words
     assert "<h3>Take PostgreSQL</h3>" in html or "Take PostgreSQL</h" in html
 
@@ -67,7 +76,15 @@ def test_the_page_shows_who_wrote_who_checked_and_why_it_stands(browser: Client,
 def test_what_an_ai_wrote_cannot_run_in_the_page(browser: Client, actor: Actor) -> None:
     evil = "<script>alert(1)</script> [x](javascript:alert(1)) ![i](http://evil.example/p.png)"
     task = scenes.make_task(actor, status="completed", result=evil)
-    scenes.make_subtask(task, 1, evil[:150], status="completed", result=evil, error=evil, verdict={"summary": evil, "defects": [{"problem": evil}]})
+    scenes.make_subtask(
+        task,
+        1,
+        evil[:150],
+        status="completed",
+        result=evil,
+        error=evil,
+        verdict={"summary": evil, "defects": [{"problem": evil}]},
+    )
     html = page(browser, url_of(task))
     assert "<script>alert" not in html and 'href="javascript' not in html and "<img" not in html
 
@@ -108,7 +125,10 @@ def test_prompts_and_raw_answers_are_a_part_or_a_page(browser: Client, actor: Ac
     assert "<html" not in part and part.count('class="fold call"') == 8
 
 
-@pytest.mark.parametrize(("before", "action", "after"), [("pending", "pause", "paused"), ("running", "cancel", "cancelled"), ("failed", "start", "pending")])
+@pytest.mark.parametrize(
+    ("before", "action", "after"),
+    [("pending", "pause", "paused"), ("running", "cancel", "cancelled"), ("failed", "start", "pending")],
+)
 def test_buttons_do_what_they_say(browser: Client, actor: Actor, before: str, action: str, after: str) -> None:
     task = scenes.make_task(actor, status=before)
     assert browser.post(url_of(task, "act", action)).url == url_of(task)
@@ -165,18 +185,39 @@ def test_a_new_task_starts_with_one_text(browser: Client, cast: scenes.Cast) -> 
 
 def test_options_reach_the_task_and_sending_twice_makes_one(browser: Client, cast: scenes.Cast) -> None:
     typed = {
-        "description": "Compare.", "title": "T", "priority": "high", "budget": "0.25", "approve_plan": "on", "divergence_threshold": "30",
-        "on_too_few_models": "continue", "validator": str(cast.judge.public_id), "keep": "1", "key": "abc",
-    }  # fmt: skip
+        "description": "Compare.",
+        "title": "T",
+        "priority": "high",
+        "budget": "0.25",
+        "approve_plan": "on",
+        "divergence_threshold": "30",
+        "on_too_few_models": "continue",
+        "validator": str(cast.judge.public_id),
+        "keep": "1",
+        "key": "abc",
+    }
     browser.post(reverse("tasks:new"), typed)
     browser.post(reverse("tasks:new"), typed)
     task = Task.objects.get()
-    assert (task.is_started, task.approve_plan, str(task.budget_usd), task.cast) == (False, True, "0.25000000", {"validator": str(cast.judge.public_id)})
+    assert (task.is_started, task.approve_plan, str(task.budget_usd), task.cast) == (
+        False,
+        True,
+        "0.25000000",
+        {"validator": str(cast.judge.public_id)},
+    )
     assert task.policy["divergence_threshold"] == 30 and task.policy["cross_validate"] is False
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"description": " "}, {"budget": "0"}, {"budget": "x"}, {"title": "x" * 201}, {"deadline": "2001-01-01T10:00"}, {"executor": str(uuid.uuid4())}]
+    "wrong",
+    [
+        {"description": " "},
+        {"budget": "0"},
+        {"budget": "x"},
+        {"title": "x" * 201},
+        {"deadline": "2001-01-01T10:00"},
+        {"executor": str(uuid.uuid4())},
+    ],
 )
 def test_what_is_wrong_is_said_and_nothing_typed_is_lost(browser: Client, cast: scenes.Cast, wrong: dict[str, str]) -> None:
     answer = browser.post(reverse("tasks:new"), {"description": "Keep this text.", "category": "kept-category", **wrong})
@@ -201,8 +242,14 @@ def test_with_one_family_it_says_that_nobody_can_check(browser: Client, actor: A
 def test_a_plan_is_changed_as_a_form(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
     task = scenes.awaiting_approval(actor, cast)
     assert "Collect the facts" in page(browser, url_of(task, "plan"))
-    typed = {"order": ["1", "3"], "title": ["One", "New one"], "description": ["Do one.", "Do another."], "category": ["general", "code"],
-             "depends_on": ["", "1"], "criteria": ["a\nb", ""]}  # fmt: skip
+    typed = {
+        "order": ["1", "3"],
+        "title": ["One", "New one"],
+        "description": ["Do one.", "Do another."],
+        "category": ["general", "code"],
+        "depends_on": ["", "1"],
+        "criteria": ["a\nb", ""],
+    }
     assert browser.post(url_of(task, "plan"), typed).url == url_of(task)
     first, second = task.subtasks.order_by("order")
     assert (first.acceptance_criteria, second.order, second.category) == (["a", "b"], 3, "code")
@@ -223,10 +270,19 @@ def test_a_plan_is_changed_as_a_form(browser: Client, actor: Actor, cast: scenes
         ({"title": ["", ""], "description": ["", ""]}, "at least one step"),
     ],
 )
-def test_a_plan_that_cannot_run_is_explained_and_kept(browser: Client, actor: Actor, cast: scenes.Cast, change: dict, words: str) -> None:
+def test_a_plan_that_cannot_run_is_explained_and_kept(
+    browser: Client, actor: Actor, cast: scenes.Cast, change: dict, words: str
+) -> None:
     task = scenes.awaiting_approval(actor, cast)
-    typed = {"order": ["1", "2"], "title": ["One", "Two"], "description": ["Do one.", "Kept text."], "category": ["general", "general"],
-             "depends_on": ["", "1"], "criteria": ["", ""], **change}  # fmt: skip
+    typed = {
+        "order": ["1", "2"],
+        "title": ["One", "Two"],
+        "description": ["Do one.", "Kept text."],
+        "category": ["general", "general"],
+        "depends_on": ["", "1"],
+        "criteria": ["", ""],
+        **change,
+    }
     answer = browser.post(url_of(task, "plan"), typed)
     html = answer.content.decode()
     assert answer.status_code == 400 and words in html
@@ -245,7 +301,9 @@ def test_a_step_is_done_again_with_another_model(browser: Client, actor: Actor, 
     assert (subtask.status, subtask.asked_executor, subtask.round) == ("pending", cast.judge, 2)
 
 
-def test_the_dashboard_shows_what_needs_me_first(browser: Client, actor: Actor, cast: scenes.Cast, django_assert_max_num_queries: Any) -> None:
+def test_the_dashboard_shows_what_needs_me_first(
+    browser: Client, actor: Actor, cast: scenes.Cast, django_assert_max_num_queries: Any
+) -> None:
     tasks = {name: getattr(scenes, name)(actor, cast) for name in ("completed", "running", "too_few_models")}
     html = page(browser, reverse("home"))
     assert html.index(tasks["too_few_models"].title) < html.index(tasks["running"].title) < html.index(tasks["completed"].title)
@@ -256,7 +314,13 @@ def test_the_dashboard_shows_what_needs_me_first(browser: Client, actor: Actor, 
 def test_pages_of_another_team_are_not_there(browser: Client, stranger: Actor) -> None:
     task = scenes.make_task(stranger)
     subtask = scenes.make_subtask(task, 1, "Theirs")
-    for url in (url_of(task), url_of(task, "parts"), url_of(task, "trace"), url_of(task, "plan"), reverse("tasks:retry", args=[subtask.public_id])):
+    for url in (
+        url_of(task),
+        url_of(task, "parts"),
+        url_of(task, "trace"),
+        url_of(task, "plan"),
+        reverse("tasks:retry", args=[subtask.public_id]),
+    ):
         assert browser.get(url).status_code == 404, url
     assert browser.post(url_of(task, "delete")).status_code == 404
     assert browser.post(url_of(task, "act", "cancel")).status_code == 404

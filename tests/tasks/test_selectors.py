@@ -17,7 +17,9 @@ from apps.tasks import selectors
 from apps.tasks.models import Task
 from tests.tasks import scenes
 
-INTERFACE = "id title description status progress result confidence cost tokens created_at started_at finished_at error subtasks".split()
+INTERFACE = (
+    "id title description status progress result confidence cost tokens created_at started_at finished_at error subtasks".split()
+)
 SUBTASK = (
     "id order title description category status depends_on acceptance_criteria result executor validator tie_breaker divergence "
     "confidence cross_validated tie_break suspect escalations attempts cost"
@@ -30,7 +32,12 @@ def test_a_detail_has_all_that_the_interface_promises(actor: Actor, cast: scenes
     second = detail["subtasks"][1]
     assert second["depends_on"] == [detail["subtasks"][0]["id"]]
     assert second["tie_break"]["winner"] == "executor" and set(second["tie_break"]) == {"winner", "reason"}
-    assert second["executor"] == {"id": str(cast.author.public_id), "provider": "lmstudio", "model": "qwen3-8b", "label": "Qwen3 8B"}
+    assert second["executor"] == {
+        "id": str(cast.author.public_id),
+        "provider": "lmstudio",
+        "model": "qwen3-8b",
+        "label": "Qwen3 8B",
+    }
     assert (second["divergence"], detail["confidence"], detail["progress"]) == (38.0, 91.0, 100)
     json.dumps(detail, cls=DjangoJSONEncoder)
 
@@ -48,7 +55,9 @@ def test_cards_take_two_queries_however_many_tasks(actor: Actor, django_assert_n
     assert [card["status"] for card in cards] == ["completed", "running", "paused", "failed", "awaiting_approval"]
 
 
-def test_a_trace_takes_two_queries_and_keeps_the_order_of_events(actor: Actor, cast: scenes.Cast, django_assert_num_queries) -> None:
+def test_a_trace_takes_two_queries_and_keeps_the_order_of_events(
+    actor: Actor, cast: scenes.Cast, django_assert_num_queries
+) -> None:
     task = scenes.completed(actor, cast)
     with django_assert_num_queries(2):
         trace = selectors.task_trace(task)
