@@ -138,6 +138,11 @@ class Task(OwnedRow):
     def is_at_work(self) -> bool:
         return self.status in AT_WORK
 
+    @property
+    def is_held(self) -> bool:
+        """A worker has it now, perhaps still finishing what it began before a pause."""
+        return self.lease_until is not None and self.lease_until >= timezone.now()
+
 
 class Subtask(Row):
     """One step of a task's plan. The three families are kept so that the database itself refuses a model that checks itself."""

@@ -18,7 +18,7 @@ from apps.providers.models import AIModel
 from apps.providers.selectors import access_model
 from apps.tasks.engine.errors import BadPlan
 from apps.tasks.engine.plan import must_be_feasible
-from apps.tasks.engine.types import PlannedSubtask
+from apps.tasks.engine.types import Plan, PlannedSubtask
 from apps.tasks.jobs import ring_on_commit
 from apps.tasks.models import (
     AT_WORK,
@@ -34,12 +34,12 @@ from apps.tasks.models import (
 )
 from apps.tasks.runner import announce
 from apps.tasks.runner.endings import close_open_subtasks
-from apps.tasks.runner.projections import plan_write
+from apps.tasks.runner.projections import plan_json, plan_write
 from apps.tasks.states import move
 
 MAX_DESCRIPTION_CHARS = 100_000
 MAX_TITLE_CHARS = 200
-MOST_BUDGET_USD = Decimal("100000")
+SMALLEST_BUDGET_USD, MOST_BUDGET_USD = Decimal("0.00000001"), Decimal("100000")
 
 # ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,7 +71,7 @@ def task_create(
     values = {
         "description": description,
         "title": fields.title(title, description),
-        "category": (category or "general").strip().lower()[:60] or "general",
+        "category": fields.category(category),
         "priority": fields.priority(priority),
         "budget_usd": fields.budget(budget),
         "deadline": fields.deadline(deadline),
@@ -106,11 +106,11 @@ def task_update(actor: Actor, task: Task, **changes: Any) -> Task:
     fields = _Fields(actor)
     readers = {
         "title": lambda value: ("title", fields.title(value, task.description)),
-        "category": lambda value: ("category", str(value or "general").strip().lower()[:60]),
+        "category": lambda value: ("category", fields.category(value)),
         "priority": lambda value: ("priority", fields.priority(value)),
         "budget": lambda value: ("budget_usd", fields.budget(value)),
         "deadline": lambda value: ("deadline", fields.deadline(value)),
-        "policy": lambda value: ("policy", fields.policy({**task.policy, **(value or {})})),
+        "policy": lambda value: ("policy", fields.merged_policy(task, value)),
         "models": lambda value: ("cast", fields.cast(value)),
         "description": lambda value: ("description", fields.description(value)),
     }
@@ -170,7 +170,7 @@ def task_resume(actor: Actor, task: Task, *, policy: Mapping[str, Any] | None = 
     if task.status != TaskStatus.PAUSED:
         raise Conflict(_("Only a paused task can be resumed; this one is “%s”.") % task.get_status_display())
     fields = _Fields(actor)
-    merged = fields.policy({**task.policy, **(policy or {})})
+    merged = fields.merged_policy(task, policy)
     fields.raise_errors()
     with transaction.atomic():
         Task.objects.filter(pk=task.pk).update(policy=merged)
@@ -201,9 +201,11 @@ def plan_approve(actor: Actor, task: Task, *, plan: Mapping[str, Any] | None = N
         raise Conflict(_("This task has no plan that waits for approval."))
     planned = _read_plan(plan) if plan is not None else None
     with transaction.atomic():
+        fields: dict[str, Any] = {"plan_approved_at": timezone.now()}
         if planned is not None:
             plan_write(task, planned)
-        move(task, TaskStatus.PENDING, plan_approved_at=timezone.now())
+            fields["plan"] = {**(task.plan or {}), "subtasks": plan_json(Plan(planned))["subtasks"]}
+        move(task, TaskStatus.PENDING, **fields)
         _log(task, "plan_approved", actor, changed=planned is not None)
         ring_on_commit()
         _tell_on_commit(task)
@@ -215,9 +217,8 @@ def subtask_retry(actor: Actor, subtask: Subtask, *, model: str | None = None) -
     task = subtask.task
     actor.must_own(task.owner_id)
     author = _chat_model(actor, model, field="model") if model else None
-    if task.status in AT_WORK and task.lease_owner:
-        raise Conflict(_("The task is running. Pause it first, then retry the step."))
     with transaction.atomic():
+        _must_be_at_rest(task)
         _reopen(subtask, author)
         for follower in _followers(subtask):
             _reopen(follower, None)
@@ -239,21 +240,34 @@ def task_escalate(actor: Actor, task: Task) -> Task:
 
 
 def subtask_escalate(actor: Actor, subtask: Subtask) -> Subtask:
+    """Have a step done again by the ablest model of another family than its author's."""
+    actor.must_own(subtask.task.owner_id)
     others = AIModel.objects.in_use().filter(provider__team=actor.team).exclude(family=subtask.executor_family)
     chat_models = [model for model in others if model.is_chat and (subtask.task.is_sample or not model.is_practice)]
     if not chat_models:
         raise Conflict(_("There is no model of another family to escalate to. Add one, or switch one on."))
     ablest = max(chat_models, key=lambda model: (AIModel.tier_rank(model.tier), model.skill or 0))
-    _log(subtask.task, "escalated_by_hand", actor, subtask=subtask, model=str(ablest))
-    return subtask_retry(actor, subtask, model=str(ablest.public_id))
+    with transaction.atomic():
+        _log(subtask.task, "escalated_by_hand", actor, subtask=subtask, model=str(ablest))
+        return subtask_retry(actor, subtask, model=str(ablest.public_id))
 
 
 # ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _must_be_at_rest(task: Task) -> None:
+    """A worker that still writes would mix what it began with the new round."""
+    row = Task.objects.select_for_update().get(pk=task.pk)
+    if row.is_held and row.status in (*AT_WORK, TaskStatus.PENDING):
+        raise Conflict(_("The task is running. Pause it first, then retry the step."))
+    if row.is_held:
+        raise Conflict(_("A worker is still finishing what it began. Try again in a moment."))
+
+
 def _take_up_again(task: Task) -> None:
     """Make the task waiting again and forget what failed, so that it is tried anew; what succeeded stays in the journal."""
     finished = set(task.steps.filter(result__isnull=False).values_list("key", flat=True))
+    _forget_casts(task, finished)
     for call in task.calls.filter(status=Call.Status.FAILED):
         if call.key.partition("#")[0] not in finished:
             call.key = f"{call.key}~{call.pk}"
@@ -261,6 +275,16 @@ def _take_up_again(task: Task) -> None:
     reopened = (SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
     task.subtasks.filter(status__in=reopened).update(status=SubtaskStatus.PENDING, error="", finished_at=None)
     move(task, TaskStatus.PENDING, is_started=True, error_code="", error="", error_data={}, finished_at=None)
+
+
+def _forget_casts(task: Task, finished: set[str]) -> None:
+    """Choose anew who does an attempt that was not concluded: others may be in use now. Half-written work keeps its author."""
+    answered = {key.partition("#")[0] for key in task.calls.filter(status=Call.Status.DONE).values_list("key", flat=True)}
+    for key in [key for key in finished if key.endswith("/cast")]:
+        attempt = key.removesuffix("/cast")
+        is_half_written = f"{attempt}/execute" in answered - finished
+        if f"{attempt}/conclude" not in finished and not is_half_written:
+            task.steps.filter(key=key).delete()
 
 
 def _reopen(subtask: Subtask, author: AIModel | None) -> None:
@@ -366,6 +390,9 @@ class _Fields:
         first_line = description.strip().splitlines()[0] if description.strip() else ""
         return (given or first_line)[:MAX_TITLE_CHARS] if len(given or first_line) <= 80 or given else first_line[:79] + "…"
 
+    def category(self, value: Any) -> str:
+        return str(value or "").replace("\x00", "").strip().lower()[:60] or "general"
+
     def priority(self, value: Any) -> int:
         name = str(value or "medium").upper()
         if name not in Priority.names:
@@ -380,10 +407,10 @@ class _Fields:
             budget = Decimal(str(value))
         except InvalidOperation:
             budget = Decimal("NaN")
-        if not budget.is_finite() or budget <= 0 or budget > MOST_BUDGET_USD:
+        if not budget.is_finite() or not SMALLEST_BUDGET_USD <= budget <= MOST_BUDGET_USD:
             self.add("budget", "invalid", _("The budget is an amount in US dollars above zero, up to %s.") % MOST_BUDGET_USD)
             return None
-        return budget.quantize(Decimal("0.00000001"))
+        return budget.quantize(SMALLEST_BUDGET_USD)
 
     def deadline(self, value: datetime | None) -> datetime | None:
         if value is not None and value <= timezone.now():
@@ -391,6 +418,9 @@ class _Fields:
         return value
 
     def policy(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        if value is not None and not isinstance(value, Mapping):
+            self.add("policy", "invalid", _("The policy is an object, such as {“divergence_threshold”: 20}."))
+            return {}
         policy = dict(value or {})
         try:
             jsonschema.validate(policy, POLICY_SCHEMA)
@@ -399,7 +429,14 @@ class _Fields:
             self.add(where, "invalid", error.message)
         return policy
 
+    def merged_policy(self, task: Task, value: Mapping[str, Any] | None) -> dict[str, Any]:
+        changed = self.policy(value)
+        return {**task.policy, **changed}
+
     def cast(self, value: Mapping[str, str] | None) -> dict[str, str]:
+        if value is not None and not isinstance(value, Mapping):
+            self.add("models", "invalid", _("The models are an object of role and id, such as {“executor”: “…”}."))
+            return {}
         cast = {role: str(model) for role, model in (value or {}).items() if model}
         families: dict[str, str] = {}
         for role, public_id in cast.items():

@@ -21,24 +21,26 @@ async def choose_cast(subtask: PlannedSubtask, tried: Tried, ctx: Context) -> Ca
     """Authors, checkers and judges for one attempt, each best first. Raises NoModel; TooFewModels when the policy says ask."""
     usable, rejected = _sift(await ctx.candidates(), ctx.task)
     cast = cast_from(usable, ctx.task, subtask, tried)
-    if not cast.executors:
+    if not cast.executors and not tried:  # with an earlier attempt to stand by, an empty cast is an answer
         raise NoModel("no model can do this", rejected={item.model.label: item.reason for item in rejected})
-    _must_be_checkable(cast, ctx.task)
+    if cast.executors and not cast.checkers:
+        _must_not_need_checkers(ctx.task, author=cast.executors[0])
     return Cast(cast.executors, cast.checkers, cast.judges, rejected)
 
 
-async def late_judges(author: ModelRef, checker: ModelRef, ctx: Context) -> Cast:
+async def late_judges(author: ModelRef, checker: ModelRef, ctx: Context) -> list[ModelRef]:
     """Judges among the models that are there now, for a dispute that could not be settled when it arose."""
-    usable, rejected = _sift(await ctx.candidates(), ctx.task)
-    judges = [c.ref for c in sorted(usable, key=_ablest) if c.ref.family not in (author.family, checker.family)]
-    return Cast((author,), (checker,), tuple(judges), rejected)
+    usable, _ = _sift(await ctx.candidates(), ctx.task)
+    return [c.ref for c in sorted(usable, key=_ablest) if c.ref.family not in (author.family, checker.family)]
 
 
 async def choose_planners(ctx: Context) -> list[ModelRef]:
-    """The ablest first: a plan is one call and everything hangs on it."""
+    """The ablest first: a plan is one call and everything hangs on it. Raises NoModel, and TooFewModels as `choose_cast`."""
     usable, rejected = _sift(await ctx.candidates(), ctx.task)
     if not usable:
         raise NoModel("no model is in use", rejected={item.model.label: item.reason for item in rejected})
+    if _families(usable) < 2:  # said now, before the plan is paid for
+        _must_not_need_checkers(ctx.task, author=usable[0].ref)
     return planners_from(usable, ctx.task)
 
 
@@ -55,26 +57,26 @@ def cast_from(usable: list[Candidate], task: TaskSpec, subtask: PlannedSubtask, 
         return Cast((), (), ())
     author_family = authors[0].ref.family
     others = [c for c in usable if c.ref.family != author_family]
-    checkers = _asked_first(sorted(others, key=lambda c: _checker_rank(c, authors[0])), asked.get("validator"))
     judges = _asked_first(sorted(others, key=_ablest), asked.get("tie_breaker"))
-    if checkers and judges and "validator" not in asked and _families(others) > 1:
-        # The ablest is kept for disputes, where it is worth its price; the first checker is the next best choice.
-        checkers = [c for c in checkers if c.ref.family != judges[0].ref.family] + [
-            c for c in checkers if c.ref.family == judges[0].ref.family
-        ]
+    checkers = sorted(others, key=lambda c: _checker_rank(c, authors[0]))
+    if judges:  # the ablest is kept for disputes, where it is worth its price; the first checker is the next best choice
+        checkers = _last(checkers, {judges[0].ref.family})
+    checkers = _asked_first(checkers, asked.get("validator"))
     return Cast(_refs(authors), _refs(checkers), _refs(judges))
 
 
 def _authors(usable: list[Candidate], subtask: PlannedSubtask, tried: Tried, asked: Mapping[str, str]) -> list[Candidate]:
+    """Who could write. Families that are wanted for checking or judging come last, so that they are free for it."""
     if tried:
         failed_families = {outcome.author.family for outcome in tried}
-        return sorted((c for c in usable if c.ref.family not in failed_families), key=_ablest)
-    wanted = subtask.asked_executor or asked.get("executor")
+        fresh = sorted((c for c in usable if c.ref.family not in failed_families), key=_ablest)
+        return _last(fresh, _families_asked(usable, asked, "validator", "tie_breaker"))
     ranked = sorted(usable, key=lambda c: _author_rank(c, subtask.category))
+    wanted = subtask.asked_executor or asked.get("executor")
     if wanted is None and _families(usable) >= 3 and "tie_breaker" not in asked:
-        judge = sorted(usable, key=_ablest)[0]
-        ranked = [c for c in ranked if c.ref.family != judge.ref.family] + [c for c in ranked if c.ref.family == judge.ref.family]
-    return _asked_first(ranked, wanted)
+        ranked = _last(ranked, {min(usable, key=_ablest).ref.family})
+    ranked.sort(key=lambda c: _is_proved_weak(c, subtask.category))
+    return _asked_first(_last(ranked, _families_asked(usable, asked, "validator", "tie_breaker")), wanted)
 
 
 def _sift(candidates: list[Candidate], task: TaskSpec) -> tuple[list[Candidate], tuple[Rejection, ...]]:
@@ -89,16 +91,19 @@ def _sift(candidates: list[Candidate], task: TaskSpec) -> tuple[list[Candidate],
     return usable, tuple(rejected)
 
 
-def _must_be_checkable(cast: Cast, task: TaskSpec) -> None:
-    if task.policy.cross_validate and not cast.checkers and task.policy.on_too_few_models == "ask":
-        raise TooFewModels("nobody to check", role="validator", author=cast.executors[0].label)
+def _must_not_need_checkers(task: TaskSpec, *, author: ModelRef) -> None:
+    if task.policy.cross_validate and task.policy.on_too_few_models == "ask":
+        raise TooFewModels("nobody to check", role="validator", author=author.label)
 
 
 def _author_rank(candidate: Candidate, category: str) -> tuple:
     """Good enough or not yet known before proved weak; then the cheapest; then the ablest."""
+    return (_is_proved_weak(candidate, category), *_price_rank(candidate), *_ablest(candidate))
+
+
+def _is_proved_weak(candidate: Candidate, category: str) -> bool:
     quality = candidate.quality.get(category)
-    proved_weak = quality is not None and quality.runs >= RUNS_TO_KNOW and (quality.score or 0) < GOOD_ENOUGH_SCORE
-    return (proved_weak, *_price_rank(candidate), *_ablest(candidate))
+    return quality is not None and quality.runs >= RUNS_TO_KNOW and (quality.score or 0) < GOOD_ENOUGH_SCORE
 
 
 def _checker_rank(candidate: Candidate, author: Candidate) -> tuple:
@@ -120,6 +125,16 @@ def _ablest(candidate: Candidate) -> tuple:
 
 def _asked_first(ranked: list[Candidate], asked_id: str | None) -> list[Candidate]:
     return sorted(ranked, key=lambda c: c.ref.id != asked_id) if asked_id else ranked
+
+
+def _last(ranked: list[Candidate], families: set[str]) -> list[Candidate]:
+    """The same order, with these families behind all others."""
+    return sorted(ranked, key=lambda c: c.ref.family in families)
+
+
+def _families_asked(usable: list[Candidate], asked: Mapping[str, str], *roles: str) -> set[str]:
+    wanted = {asked[role] for role in roles if role in asked}
+    return {c.ref.family for c in usable if c.ref.id in wanted}
 
 
 def _families(candidates: list[Candidate]) -> int:

@@ -22,27 +22,37 @@ def conclude(
         return outcome
     if len(tried) < ctx.task.policy.max_escalations and _has_another_author(cast, draft, tried):
         return replace(outcome, escalate_because=reason)
-    best = max((*tried, outcome), key=lambda candidate: candidate.confidence)
-    is_weak = best.confidence < ctx.task.policy.confidence_threshold
-    return replace(best, escalations=len(tried), escalate_because="", suspect=best.suspect or is_weak)
+    return _best_of((*tried, outcome), escalations=len(tried))
+
+
+def stand_by_the_best(tried: Tried, ctx: Context) -> Outcome:
+    """The end of an attempt that came to nothing: nobody who was left could write it, so the best earlier one stands."""
+    return _best_of(tried, escalations=len(tried))
+
+
+def _best_of(attempts: Tried, *, escalations: int) -> Outcome:
+    """All of them had something against them, or nobody would have tried again: the best is suspect too."""
+    best = max(attempts, key=lambda outcome: outcome.confidence)
+    return replace(best, escalations=escalations, escalate_because="", suspect=True)
 
 
 def _outcome(draft: Draft, findings: Findings, check: Check, settlement: Settlement, *, escalations: int) -> Outcome:
     verdict, ruling = check.verdict, settlement.ruling
+    adopted = _adopted(draft, check, settlement)
     return Outcome(
-        text=_adopted(draft, check, settlement) or draft.text,
+        text=adopted or draft.text,
         author=draft.by,
         checker=verdict.by if verdict else None,
         judge=ruling.by if ruling else None,
-        confidence=confidence_of(findings, check, settlement),
+        confidence=confidence_of(findings, check, settlement, is_replaced=adopted is not None),
         divergence=check.divergence.total if check.divergence else None,
         cross_validated=verdict is not None,
         winner=ruling.winner if ruling else None,
         reason=ruling.reason if ruling else "",
         suspect=findings.worst >= SUSPECT_FROM,
         escalations=escalations,
-        defects=verdict.defects if verdict else (),
-        validation_score=verdict.score if verdict else None,
+        verdict=verdict,
+        divergence_parts=check.divergence.parts if check.divergence else {},
         latency_ms=draft.latency_ms,
         tokens=draft.tokens,
     )
@@ -50,9 +60,9 @@ def _outcome(draft: Draft, findings: Findings, check: Check, settlement: Settlem
 
 def _adopted(draft: Draft, check: Check, settlement: Settlement) -> str | None:
     """The checker's own answer, where the judge gave it the point and it can stand for the whole work."""
-    if check.verdict is None or settlement.ruling is None or settlement.ruling.winner != "checker":
+    if settlement.ruling is None or settlement.ruling.winner != "checker" or len(draft.text) > OWN_ANSWER_REPLACES_UP_TO_CHARS:
         return None
-    return check.verdict.own_answer if len(draft.text) <= OWN_ANSWER_REPLACES_UP_TO_CHARS else None
+    return check.other_answer
 
 
 def _why_escalate(outcome: Outcome, findings: Findings, check: Check, adopted: str | None, ctx: Context) -> str:

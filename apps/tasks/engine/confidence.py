@@ -9,21 +9,25 @@ from __future__ import annotations
 from apps.tasks.engine.types import Check, Findings, Settlement
 
 UNCHECKED = 50.0
-SETTLED = {"author": 80.0, "checker": 80.0, "neither": 20.0}
+SETTLED = 80.0
+RULED_AGAINST = 20.0
 UNSETTLED = 40.0
 
 
-def confidence_of(findings: Findings, check: Check, settlement: Settlement) -> float:
-    """A number of 0-100 from the verdict, the ruling and what was found without an AI."""
-    base = _from_voices(check, settlement)
+def confidence_of(findings: Findings, check: Check, settlement: Settlement, *, is_replaced: bool) -> float:
+    """A number of 0-100 from the verdict, the ruling and what was found without an AI.
+
+    `is_replaced`: the checker's own answer stands in the place of the draft.
+    """
+    base = _from_voices(check, settlement, is_replaced=is_replaced)
     return round(max(0.0, base - 0.4 * findings.worst), 2)
 
 
-def _from_voices(check: Check, settlement: Settlement) -> float:
+def _from_voices(check: Check, settlement: Settlement, *, is_replaced: bool) -> float:
     if check.divergence is None:
         return UNCHECKED
     if settlement.ruling is not None:
-        return SETTLED[settlement.ruling.winner]
+        return SETTLED if settlement.ruling.winner == "author" or is_replaced else RULED_AGAINST
     if settlement.reason_not == "in_agreement":
         return 100.0 - check.divergence.total / 2
     return UNSETTLED

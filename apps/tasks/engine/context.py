@@ -10,21 +10,23 @@ import asyncio
 import hashlib
 import inspect
 import typing
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from apps.common.errors import OrquestradorError
-from apps.providers.contract import ChatRequest, Completion, Delta
-from apps.tasks.engine.errors import AwaitingApproval, OverBudget, PauseRequested, Stop, SubtasksFailed
+from apps.providers.contract import ChatRequest, Completion, Delta, Usage
+from apps.tasks.engine.errors import AwaitingApproval, OverBudget, PauseRequested, RunawayAnswer, Stop, SubtasksFailed
 from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
 from apps.tasks.engine.runaway import RunawayGuard
 from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Plan, PlannedSubtask, Prompt, TaskSpec
 
 LIVE_TEXT_EVERY_S = 0.1
 KEEP_PARTIAL_EVERY_S = 1.0
+CHARS_PER_TOKEN = 3
 
 Work = Callable[[PlannedSubtask, Inputs, "Context"], Awaitable[Outcome]]
 
@@ -41,23 +43,39 @@ class Run:
     pause_requested: bool = False
     spent_usd: Decimal = Decimal(0)
     reserved_usd: Decimal = Decimal(0)
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(4))
+    slots: asyncio.Semaphore = field(init=False)
+    _given_back: asyncio.Event = field(init=False, default_factory=asyncio.Event)
 
-    @contextmanager
-    def reserve(self, estimate: Decimal | None) -> typing.Iterator[None]:
-        """Set the price of a call aside while it runs, so that parallel steps cannot overspend together."""
-        budget = self.task.budget_usd
-        if budget is not None:
-            if estimate is None:
-                raise OverBudget("unknown price", left=str(budget - self.spent_usd))
-            if self.spent_usd + self.reserved_usd + estimate > budget:
-                raise OverBudget("next call too dear", left=str(budget - self.spent_usd), needed=str(estimate))
+    def __post_init__(self) -> None:
+        self.slots = asyncio.Semaphore(self.task.subtasks_at_once)
+
+    @asynccontextmanager
+    async def reserve(self, estimate: Decimal | None) -> AsyncIterator[None]:
+        """Set the most that a call can cost aside while it runs, so that parallel steps cannot overspend together.
+
+        Most calls cost less than that: where only what others have set aside is in the way, it waits for what they leave.
+        """
+        while not self._affords(estimate):
+            await self._given_back.wait()
         amount = estimate or Decimal(0)
         self.reserved_usd += amount
         try:
             yield
         finally:
             self.reserved_usd -= amount
+            self._given_back.set()
+            self._given_back = asyncio.Event()
+
+    def _affords(self, estimate: Decimal | None) -> bool:
+        """False: not before others give back. Raises OverBudget when even that would not do."""
+        budget = self.task.budget_usd
+        if budget is None:
+            return True
+        if estimate is None:
+            raise OverBudget("unknown price", left=str(budget - self.spent_usd))
+        if self.spent_usd + estimate > budget:
+            raise OverBudget("next call too dear", left=str(budget - self.spent_usd), needed=str(estimate))
+        return self.spent_usd + self.reserved_usd + estimate <= budget
 
 
 class Context:
@@ -68,7 +86,7 @@ class Context:
         self.key = key
         self.subtask = subtask
         self.stage_name = stage
-        self._calls = 0
+        self._calls: Counter[str] = Counter()
 
     @property
     def task(self) -> TaskSpec:
@@ -116,18 +134,19 @@ class Context:
     async def ask(self, model: ModelRef, prompt: Prompt) -> Answer:
         """One answer of one model, stored as it returns.
 
+        Its key holds the model, so that an answer is never taken for another model's when a restart finds others in use.
         Raises the model's ProviderError (also a stored one), RunawayAnswer, and OverBudget before anything is spent.
         """
-        self._calls += 1
-        key = f"{self.key}#{self._calls}"
+        self._calls[model.id] += 1
+        key = f"{self.key}#{model.id}.{self._calls[model.id]}"
         stored = await self.run.journal.call_result(key)
         if isinstance(stored, OrquestradorError):
             raise stored
         if stored is not None:
             return stored
-        self._must_go_on()
         request = _request(model, prompt)
-        with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
+        async with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
+            self._must_go_on()
             await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request)
             return Answer(model, await self._listen(key, model, request))
 
@@ -172,7 +191,7 @@ class _Ear:
         self._shown, self._seq, self._restarted = 0, 0, False
         self._guard = RunawayGuard()
         now = ctx.run.clock.monotonic()
-        self._last_shown, self._last_kept = now, now
+        self._began = self._last_shown = self._last_kept = now
 
     async def listen(self, request: ChatRequest) -> Completion:
         stream = self.ctx.run.ais.ask(self.model, request)
@@ -182,9 +201,18 @@ class _Ear:
                     self._show()
                     return item
                 await self._hear(item)
+        except RunawayAnswer as error:
+            error.extra["partial"] = self._so_far(request)  # what was cut was paid for
+            raise
         finally:
             await stream.aclose()  # type: ignore[attr-defined]  # closes the upstream call, also when we leave early
         raise RuntimeError("a provider's stream ended without a completion")
+
+    def _so_far(self, request: ChatRequest) -> Completion:
+        asked = sum(len(message.content) for message in request.messages)
+        usage = Usage(asked // CHARS_PER_TOKEN + 1, len(self.text) // CHARS_PER_TOKEN + 1, is_estimated=True)
+        took_ms = round((self.ctx.run.clock.monotonic() - self._began) * 1000)
+        return Completion(self.text, "unknown", usage, self.model.model, latency_ms=took_ms)
 
     async def _hear(self, delta: Delta) -> None:
         if delta.restarted:

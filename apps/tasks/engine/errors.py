@@ -21,6 +21,7 @@ OrquestradorError
 from __future__ import annotations
 
 from apps.common.errors import OrquestradorError
+from apps.providers.errors import ProviderError
 
 
 class Stop(OrquestradorError):
@@ -81,3 +82,24 @@ class EmptyWork(Failure):
 
 class SubtasksFailed(Failure):
     code = "subtasks_failed"
+
+
+class EarlierError(ProviderError, Failure):
+    """An error of an earlier run whose kind is not known any more."""
+
+
+def read_back(code: str, message: str) -> OrquestradorError:
+    """A stored error as the kind that it was, so that a restarted run goes the way that the first one went."""
+    for kind in _kinds(ProviderError), _kinds(Failure):
+        if code in kind:
+            return kind[code](message)
+    error = EarlierError(message)
+    error.code = code
+    return error
+
+
+def _kinds(base: type[OrquestradorError]) -> dict[str, type[OrquestradorError]]:
+    found = {base.code: base}
+    for kind in base.__subclasses__():
+        found |= _kinds(kind)
+    return found

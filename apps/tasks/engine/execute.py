@@ -11,6 +11,7 @@ from apps.tasks.engine.types import Cast, Draft, Failed, Inputs, ModelRef, Plann
 
 MOST_PIECES = 8
 AUTHORS_TO_TRY = 4
+CUT_SHORT = ("length", "content_filter")  # any other reason, also an unknown one, is the author's own end
 
 
 async def execute(subtask: PlannedSubtask, inputs: Inputs, cast: Cast, tried: Tried, ctx: Context) -> Draft:
@@ -49,7 +50,7 @@ async def _write(
         text=text.strip(),
         by=author,
         pieces=len(pieces),
-        is_complete=pieces[-1].finish_reason == "stop",
+        is_complete=pieces[-1].finish_reason not in CUT_SHORT,
         failed_before=failed_before,
         latency_ms=sum(piece.latency_ms for piece in pieces),
         tokens=sum(piece.usage.input_tokens + piece.usage.output_tokens for piece in pieces),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from apps.tasks.engine.cast import choose_cast
 from apps.tasks.engine.compose import compose
-from apps.tasks.engine.conclude import conclude
+from apps.tasks.engine.conclude import conclude, stand_by_the_best
 from apps.tasks.engine.context import Context
+from apps.tasks.engine.errors import Failure
 from apps.tasks.engine.execute import execute
 from apps.tasks.engine.inspection import inspect
 from apps.tasks.engine.plan import make_plan
@@ -26,16 +27,26 @@ async def run_task(task: TaskSpec, ctx: Context) -> Result:
 
 
 async def run_subtask(subtask: PlannedSubtask, inputs: Inputs, ctx: Context) -> Outcome:
-    """One AI writes, another checks, a third settles what they dispute; a weak result goes to a stronger author."""
+    """A weak result goes to a stronger author; when none can do better, the best of what there is stands."""
     tried: Tried = ()
     while True:
         attempt = ctx.attempt(len(tried) + 1)
-        cast = await attempt.stage("cast", choose_cast, subtask, tried)
-        draft = await attempt.stage("execute", execute, subtask, inputs, cast, tried)
-        findings = await attempt.stage("inspect", inspect, subtask, draft)
-        check = await attempt.stage("validate", validate, subtask, inputs, draft, cast)
-        settlement = await attempt.stage("tie-break", settle, subtask, inputs, draft, check, cast)
-        outcome = await attempt.stage("conclude", conclude, cast, draft, findings, check, settlement, tried)
+        try:
+            outcome = await run_attempt(subtask, inputs, tried, attempt)
+        except Failure:
+            if not tried:
+                raise
+            outcome = await attempt.stage("conclude", stand_by_the_best, tried)
         if not outcome.escalate_because:
             return outcome
         tried = (*tried, outcome)
+
+
+async def run_attempt(subtask: PlannedSubtask, inputs: Inputs, tried: Tried, attempt: Context) -> Outcome:
+    """One AI writes, another checks, a third settles what they dispute."""
+    cast = await attempt.stage("cast", choose_cast, subtask, tried)
+    draft = await attempt.stage("execute", execute, subtask, inputs, cast, tried)
+    findings = await attempt.stage("inspect", inspect, subtask, draft)
+    check = await attempt.stage("validate", validate, subtask, inputs, draft, cast)
+    settlement = await attempt.stage("tie-break", settle, subtask, inputs, draft, check, cast)
+    return await attempt.stage("conclude", conclude, cast, draft, findings, check, settlement, tried)

@@ -8,9 +8,17 @@ from collections import Counter
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.types import Draft, Finding, Findings, PlannedSubtask
 
-_SENTENCE = re.compile(r"[^.!?\n]{12,}[.!?\n]?")
+_FENCED = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
+_SENTENCE = re.compile(r"[^.!?\n]+[.!?\n]?")
+_TIMES = 3  # said so often, a sentence is said too often
+_WORDS = 3  # fewer different words make no sentence: a table's ruler, an empty cell
 _REFUSAL = re.compile(
-    r"^\W*(i('m| am) (sorry|unable)|i can(no|')t (help|assist|do)|as an ai|sinto muito|desculpe|não posso|como uma? (ia|modelo))",
+    r"^\W*(?:(?:i(?:'m| am) )?sorry\W+|desculpe\w*\W+|sinto muito\W+|lamento\W+)?(?:but |mas |porém )?(?:"
+    r"i can(?:no|')t (?:help with|help you|assist|provide|fulfil|comply|do that|answer)|"
+    r"i(?:'m| am) (?:unable|not able) to (?:help|assist|provide|fulfil|comply|do|answer)|"
+    r"as an ai(?: language| assistant|,| i )|"
+    r"(?:eu )?não posso (?:ajudar|atender|fornecer|cumprir|responder|fazer isso)|"
+    r"como uma? (?:ia\b|(?:modelo de )?inteligência artificial|modelo de linguagem))",
     re.IGNORECASE,
 )
 
@@ -22,15 +30,18 @@ def inspect(subtask: PlannedSubtask, draft: Draft, ctx: Context) -> Findings:
 
 
 def _repetition(text: str) -> Finding | None:
-    sentences = Counter(match.strip().casefold() for match in _SENTENCE.findall(text))
-    if not sentences:
+    """How much of the text, code left out, is sentences that stand in it three times or more."""
+    sentences = [sentence.strip().casefold() for sentence in _SENTENCE.findall(_FENCED.sub("", text))]
+    counts = Counter(sentence for sentence in sentences if len(set(re.findall(r"[^\W\d_]+", sentence))) >= _WORDS)
+    repeated = {sentence: times for sentence, times in counts.items() if times >= _TIMES}
+    if not repeated:
         return None
-    sentence, times = sentences.most_common(1)[0]
-    return Finding("repetition", min(100.0, 25.0 * times), sentence[:200]) if times >= 3 else None
+    share = sum(len(sentence) * times for sentence, times in repeated.items()) / sum(map(len, sentences))
+    return Finding("repetition", round(100.0 * share, 2), max(repeated, key=lambda s: len(s) * repeated[s])[:200])
 
 
 def _refusal(text: str) -> Finding | None:
-    match = _REFUSAL.match(text)
+    match = _REFUSAL.match(text.replace("’", "'"))
     return Finding("refusal", 80.0, text[:200]) if match and len(text) < 600 else None
 
 

@@ -11,6 +11,7 @@ from apps.tasks.engine.errors import BadPlan, Failure
 from apps.tasks.engine.types import ModelRef, Plan, PlannedSubtask, TaskSpec
 
 MAX_SUBTASKS = 30
+MAX_ORDER = 9_999
 MAX_TITLE_CHARS = 200
 MAX_TEXT_CHARS = 20_000
 TRIES_PER_PLANNER = 2
@@ -67,6 +68,8 @@ def must_be_feasible(subtasks: tuple[PlannedSubtask, ...]) -> None:
 
 
 def _must_be_sound(subtask: PlannedSubtask, orders: set[int]) -> None:
+    if not 1 <= subtask.order <= MAX_ORDER:
+        raise BadPlan(f"Subtasks are numbered from 1; {subtask.order} cannot be used.")
     if not subtask.description.strip():
         raise BadPlan(f"Subtask {subtask.order} has no description.")
     if len(subtask.description) > MAX_TEXT_CHARS or len(subtask.title) > MAX_TITLE_CHARS:

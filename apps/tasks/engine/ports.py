@@ -14,6 +14,7 @@ from apps.tasks.engine.types import Answer, Candidate, ModelRef, Plan, PlannedSu
 class Journal(Protocol):
     """The task's memory. Every method is one short transaction; none is open while an AI thinks.
 
+    A stored error comes back as the kind that it was (engine.errors.read_back), so that a restarted run goes the same way.
     Writing raises LeaseLost when another worker has taken the task over.
     """
 

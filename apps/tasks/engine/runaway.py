@@ -8,11 +8,13 @@ WINDOW_CHARS = 6_000
 LOOK_EVERY_CHARS = 400
 SHORTEST_UNIT_CHARS = 12
 TIMES = 6
-LONGEST_RUN_CHARS = 240  # a repeated unit must fill at least this much; a row of dashes or a table ruler is no loop
+WORDY_LETTERS = 4  # a unit with at least so many different letters says something; rulers, grids and empty cells do not
+WORDY_RUN_CHARS = 720  # how much a repeated unit must fill; a song's chorus of "na na na" has few letters
+OTHER_RUN_CHARS = 5_000  # a matrix of zeros or a row of dashes ends some time; a loop does not
 
 
 class RunawayGuard:
-    """Feed it text as it comes; raises RunawayAnswer when the end of the text is one unit repeated six times or more."""
+    """Feed it text as it comes; raises RunawayAnswer when the end of the text is one unit again and again."""
 
     def __init__(self) -> None:
         self._tail = ""
@@ -31,14 +33,18 @@ class RunawayGuard:
 def repeated_unit(text: str) -> str | None:
     """The unit whose repetition fills the end of `text`, or None.
 
-    >>> repeated_unit("Start. " + "The sky is blue today. " * 20) is not None
+    >>> repeated_unit("Start. " + "The sky is blue today. " * 40) is not None
     True
     """
     for length in range(SHORTEST_UNIT_CHARS, len(text) // TIMES + 1):
-        times = max(TIMES, -(-LONGEST_RUN_CHARS // length))
-        if length * times > len(text):
-            continue
         unit = text[-length:]
-        if text[-2 * length : -length] == unit and len(set(unit.strip())) > 4 and text.endswith(unit * times):
-            return unit
+        if text[-2 * length : -length] == unit:
+            times = max(TIMES, -(-_run_chars(unit) // length))
+            if len(text) >= length * times and text.endswith(unit * times):
+                return unit
     return None
+
+
+def _run_chars(unit: str) -> int:
+    letters = {letter for letter in unit if letter.isalpha()}
+    return WORDY_RUN_CHARS if len(letters) >= WORDY_LETTERS else OTHER_RUN_CHARS

@@ -31,11 +31,10 @@ async def settle(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: C
         return Settlement(reason_not="not_checked")
     if check.divergence.total <= ctx.task.policy.divergence_threshold:
         return Settlement(reason_not="in_agreement")
-    judges = await _judges(draft.by, check.verdict.by, cast, ctx)
     failed: list[Failed] = []
-    for judge in judges[:JUDGES_TO_TRY]:
+    for judge in await _judges(draft.by, check.verdict.by, cast, ctx):
         try:
-            return Settlement(await _ruling_of(judge, subtask, inputs, draft, check.verdict, ctx), failed=tuple(failed))
+            return Settlement(await _ruling_of(judge, subtask, inputs, draft, check, check.verdict, ctx), failed=tuple(failed))
         except (ProviderError, Failure) as error:
             failed.append(Failed(judge, error.code, error.message))
             await ctx.note("judge_failed", model=judge.label, code=error.code, message=error.message)
@@ -45,19 +44,19 @@ async def settle(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: C
 
 
 async def _judges(author: ModelRef, checker: ModelRef, cast: Cast, ctx: Context) -> list[ModelRef]:
+    """Those of neither family: from the cast, and after them who has come into use since it was chosen."""
     taken = (author.family, checker.family)
-    known = [model for model in (*cast.judges, *cast.checkers, *cast.executors) if model.family not in taken]
-    if not known:
-        known = list((await late_judges(author, checker, ctx)).judges)
-    return list(dict.fromkeys(known))
+    known = dict.fromkeys(model for model in (*cast.judges, *cast.checkers, *cast.executors) if model.family not in taken)
+    late = [judge for judge in await late_judges(author, checker, ctx) if judge not in known]
+    return [*known][:JUDGES_TO_TRY] + late[:JUDGES_TO_TRY]
 
 
 async def _ruling_of(
-    judge: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, verdict: Verdict, ctx: Context
+    judge: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: Check, verdict: Verdict, ctx: Context
 ) -> Ruling:
     profile = profiles.of(judge)
     author_is_a = ctx.coin("sides")
-    sides = (draft.text, checkers_side(verdict))
+    sides = (draft.text, checkers_side(check, verdict))
     first, second = sides if author_is_a else reversed(sides)
     prompt = profile.settle_prompt(ctx.task, subtask, inputs, first, second)
     for attempt in range(1, TRIES_PER_JUDGE + 1):
@@ -73,10 +72,10 @@ async def _ruling_of(
     raise AssertionError("unreachable")
 
 
-def checkers_side(verdict: Verdict) -> str:
-    """What the checker holds against the draft: its own answer, or else its objections."""
-    if verdict.own_answer:
-        return verdict.own_answer
+def checkers_side(check: Check, verdict: Verdict) -> str:
+    """What the checker holds against the draft: its own answer where that is another, or else its objections."""
+    if check.other_answer:
+        return check.other_answer
     objections = [defect.problem + (f" (“{defect.quote}”)" if defect.quote else "") for defect in verdict.defects]
     return "\n".join([verdict.summary, *objections]).strip() or "This answer does not meet the criteria."
 

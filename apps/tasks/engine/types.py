@@ -222,6 +222,13 @@ class Check:
     reason_not: str = ""  # switched_off, too_few_models, no_checker_answered
     failed: tuple[Failed, ...] = ()
 
+    @property
+    def other_answer(self) -> str | None:
+        """The checker's own answer where it is not the author's."""
+        if self.verdict is None or self.divergence is None or not self.divergence.parts.get("answer"):
+            return None
+        return self.verdict.own_answer
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
@@ -256,8 +263,8 @@ class Outcome:
     suspect: bool = False
     escalations: int = 0
     escalate_because: str = ""
-    defects: tuple[Defect, ...] = ()
-    validation_score: float | None = None
+    verdict: Verdict | None = None
+    divergence_parts: Mapping[str, float] = field(default_factory=dict)
     latency_ms: int = 0
     tokens: int = 0
 

@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone, translation
 
 from apps.accounts.services import notify
@@ -47,6 +47,8 @@ def ended_early(task: Task, holder: str, error: BaseException, stop_reason: str)
             _tell_owner(task, "task_needs_you")
     elif isinstance(error, OrquestradorError):
         _fail(task, holder, error.code, error.extra, message=error.message)
+    elif isinstance(error, (OperationalError, InterfaceError)):
+        log.warning("the database failed (%s); the task goes on from what is stored when its lease has run out", error)
     else:
         log.error("a task ended unexpectedly", exc_info=error)
         _fail(task, holder, "unexpected", {"kind": type(error).__name__})
@@ -98,7 +100,8 @@ def _rest(
             return False
         plain = _plain(data or {})
         moved = try_move(row, status, error_code=error_code, error=error, error_data=plain)
-        ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=plain)
+        if moved:
+            ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=plain)
         if row.status == TaskStatus.CANCELLED:
             close_open_subtasks(row)
         _release(row, holder)

@@ -6,6 +6,8 @@ What a restarted task needs is read once, at the start; from then on the copy in
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,29 +17,25 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion
-from apps.providers.errors import ProviderError
 from apps.providers.models import CreditUsage
 from apps.providers.services import usage_record
-from apps.tasks.engine.errors import Failure, LeaseLost
+from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, projections
 from apps.tasks.states import try_move
 
+log = logging.getLogger(__name__)
 
-class StoredError(ProviderError, Failure):
-    """An error of an earlier run of this task, read back; it is not provoked again."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+WAIT_FOR_DATABASE_S = 60.0
+TRY_AGAIN_AFTER_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ class DatabaseJournal:
         self._steps: dict[str, Any] = {}
         self._answers: dict[str, Answer | OrquestradorError] = {}
         self._began: dict[str, datetime] = {}
+        self._calls: dict[str, int] = {}  # rows of our own calls: under the same key another worker may have begun one since
         self._finished: list[_Finished] = []
         self._one_writes = asyncio.Lock()  # parallel subtasks share what waits to be written
 
@@ -109,34 +108,36 @@ class DatabaseJournal:
     async def call_begin(
         self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
     ) -> None:
+        public_id = uuid.uuid4()  # a write that is repeated, because nobody heard whether it was done, is done once
+
         def write(row: Subtask | None) -> None:
             step = key.partition("#")[0]
             opened = Step(task=self.task, subtask=row, key=step, stage=purpose, started_at=self._began[step])
             Step.objects.bulk_create([opened], ignore_conflicts=True)  # the first call of a stage makes it visible
             asked = projections.model_row(model)
-            Call.objects.create(
-                public_id=uuid.uuid4(),
-                task=self.task,
-                subtask=row,
-                key=key,
-                purpose=purpose,
-                model=asked,
-                model_name=model.label,
-                request=[{"role": message.role, "content": message.content} for message in request.messages],
-            )
+            fresh = {
+                "subtask": row,
+                "key": key,
+                "purpose": purpose,
+                "model": asked,
+                "model_name": model.label,
+                "request": [{"role": message.role, "content": message.content} for message in request.messages],
+            }
+            call, _ = Call.objects.get_or_create(task=self.task, public_id=public_id, defaults=fresh)
+            self._calls[key] = call.pk
             projections.call_begun(self.task, row, purpose, model, asked)
 
         await self._write(write, subtask, tell=True)
 
     async def call_partial(self, key: str, text: str) -> None:
-        await self._write(lambda row: Call.objects.filter(task=self.task, key=key).update(text=text), None)
+        await self._write(lambda row: Call.objects.filter(pk=self._calls[key]).update(text=text), None)
 
     async def call_finish(self, key: str, model: ModelRef, completion: Completion) -> Decimal | None:
         answer = Answer(model, completion)
 
         def write(row: Subtask | None) -> Decimal | None:
-            call = Call.objects.select_related("model__provider").get(task=self.task, key=key)
-            usage = self._usage(call, completion=completion)
+            call = Call.objects.select_related("model__provider", "usage").get(pk=self._calls[key])
+            usage = call.usage or self._usage(call, completion=completion)
             call.status, call.finished_at = Call.Status.DONE, timezone.now()
             call.text, call.answer, call.usage = completion.text, msgspec.to_builtins(answer), usage
             call.save(update_fields=["status", "finished_at", "text", "answer", "usage"])
@@ -150,8 +151,8 @@ class DatabaseJournal:
         partial: Completion | None = error.extra.get("partial")
 
         def write(row: Subtask | None) -> Decimal | None:
-            call = Call.objects.select_related("model__provider").get(task=self.task, key=key)
-            usage = self._usage(call, completion=partial, error_code=error.code)
+            call = Call.objects.select_related("model__provider", "usage").get(pk=self._calls[key])
+            usage = call.usage or self._usage(call, completion=partial, error_code=error.code)
             call.status, call.finished_at, call.usage = Call.Status.FAILED, timezone.now(), usage
             call.error_code, call.error = error.code, error.message
             call.text = partial.text if partial else call.text
@@ -159,16 +160,15 @@ class DatabaseJournal:
             return usage.cost_usd if partial else None
 
         cost = await self._write(write, None)
-        self._answers[key] = StoredError(error.code, error.message)
+        self._answers[key] = error
         return cost
 
     async def call_cancel(self, key: str, text: str) -> None:
         """Keep what had come of an answer that we cut ourselves. Also works when the lease is gone."""
 
         def write() -> None:
-            call = (
-                Call.objects.filter(task=self.task, key=key, status=Call.Status.STARTED).select_related("model__provider").first()
-            )
+            started = Call.objects.filter(pk=self._calls[key], status=Call.Status.STARTED)
+            call = started.select_related("model__provider").first()
             if call is not None:
                 call.text = text
                 call.usage = self._usage(call, completion=None, error_code="cancelled")
@@ -224,9 +224,21 @@ class DatabaseJournal:
         """
         async with self._one_writes:
             waiting = tuple(self._finished)
-            given = await in_db(self._write_now, change, subtask.order if subtask else None, waiting, tell)
+            given = await self._patiently(self._write_now, change, subtask.order if subtask else None, waiting, tell)
             del self._finished[: len(waiting)]
         return given
+
+    async def _patiently(self, write: Callable[..., Any], *args: Any) -> Any:
+        """A database that restarts is waited for: the answer that is to be written has been paid for."""
+        give_up_at = time.monotonic() + WAIT_FOR_DATABASE_S
+        while True:
+            try:
+                return await in_db(write, *args)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() > give_up_at:
+                    raise
+                log.warning("the database did not take a step (%s); trying again", error)
+                await asyncio.sleep(TRY_AGAIN_AFTER_S)
 
     def _write_now(
         self, change: Callable[[Subtask | None], Any], order: int | None, waiting: tuple[_Finished, ...], tell: bool
@@ -249,10 +261,12 @@ class DatabaseJournal:
         return {row.order: row for row in Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)}
 
     def _store(self, item: _Finished, row: Subtask | None) -> None:
-        """The stage's result, and what it changes in the rows that people see."""
+        """The stage's result, and what it changes in the rows that people see. Once: a cancel may come between write and word."""
         fields = {"result": item.stored, "finished_at": item.finished_at, "error": ""}
-        if not Step.objects.filter(task=self.task, key=item.key).update(**fields):
-            Step.objects.create(task=self.task, subtask=row, key=item.key, stage=item.stage, started_at=item.started_at, **fields)
+        if not Step.objects.filter(task=self.task, key=item.key, result__isnull=True).update(**fields):
+            fresh = {"subtask": row, "stage": item.stage, "started_at": item.started_at, **fields}
+            if not Step.objects.get_or_create(task=self.task, key=item.key, defaults=fresh)[1]:
+                return
         projections.stage_done(self.task, item.stage, row, item.result)
 
     def _usage(self, call: Call, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
@@ -295,7 +309,7 @@ def plan_of(task: Task) -> Plan:
 def _answer_of(call: Call) -> Answer | OrquestradorError:
     if call.status == Call.Status.DONE:
         return msgspec.convert(call.answer, Answer, strict=False)
-    return StoredError(call.error_code, call.error)
+    return read_back(call.error_code, call.error)
 
 
 def _set_aside(call: Call, *, error_code: str, error: str) -> None:

@@ -122,6 +122,8 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
         tie_breaker=model_row(outcome.judge),
         tie_breaker_family=outcome.judge.family if outcome.judge else None,
         tie_break={"winner": SIDES[outcome.winner], "reason": outcome.reason} if outcome.winner else None,
+        verdict=msgspec.to_builtins(outcome.verdict) if outcome.verdict else subtask.verdict,
+        divergence_parts=dict(outcome.divergence_parts),
         divergence=None if outcome.divergence is None else _percent(outcome.divergence),
         confidence=_percent(outcome.confidence),
         cross_validated=outcome.cross_validated,
@@ -131,13 +133,14 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
 
 
 def _count_quality(subtask: Subtask, outcome: Outcome) -> None:
-    author = subtask.executor
-    if author is not None:
+    """How the author of this attempt did. An earlier attempt that stands in the end was counted when it was made."""
+    author, verdict = subtask.executor, outcome.verdict
+    if author is not None and str(author.public_id) == outcome.author.id:
         quality_record(
             author,
             subtask.category,
             success=not outcome.escalate_because and outcome.winner in (None, "author"),
-            score=None if outcome.validation_score is None else _percent(outcome.validation_score),
+            score=_percent(verdict.score) if verdict else None,
             latency_ms=outcome.latency_ms,
             tokens=outcome.tokens,
             cost=Decimal(0),

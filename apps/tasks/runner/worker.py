@@ -40,8 +40,12 @@ RENEW_EVERY_S = 5.0
 RECONCILE_EVERY_S = 3.0
 
 
+def machine() -> str:
+    return socket.gethostname()[:16]  # with the rest it fits into the lease's column
+
+
 def host_name() -> str:
-    return f"{socket.gethostname()}:{settings.ORQ_BOOT_ID or 'alone'}"
+    return f"{machine()}:{settings.ORQ_BOOT_ID or 'alone'}"
 
 
 @dataclass
@@ -89,7 +93,8 @@ class Worker:
         """The most urgent waiting task, now leased to this worker; None when nothing waits or enough are running."""
         try:
             with transaction.atomic():
-                task = Task.objects.waiting().select_for_update().first()
+                # What runs here is not taken up a second time, although its lease ran out while the machine slept.
+                task = Task.objects.waiting().exclude(pk__in=list(self.running)).select_for_update().first()
                 if task is None or Task.objects.held().count() >= settings.ORQ_TASKS_AT_ONCE:
                     return None
                 task.lease_owner, task.runs = self.name, task.runs + 1
@@ -223,7 +228,7 @@ class Worker:
 def free_orphans() -> None:
     """Leases of earlier starts on this machine are void: one data folder has one start at a time."""
     if settings.ORQ_BOOT_ID:
-        mine = f"{socket.gethostname()}:"
+        mine = f"{machine()}:"
         Task.objects.filter(lease_owner__startswith=mine, lease_until__isnull=False).exclude(
             lease_owner__startswith=f"{host_name()}:"
         ).update(lease_owner="", lease_until=None)

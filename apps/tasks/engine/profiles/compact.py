@@ -45,7 +45,10 @@ class CompactProfile:
         lines = lines_of(task.description)
         if len(lines) > MAX_LINES:
             raise BadPlan(f"A practice model plans at most {MAX_LINES} lines; this task has {len(lines)}.")
-        steps = {int(item["line"]): tuple(sorted({int(need) for need in item["depends_on"]})) for item in data["subtasks"]}
+        try:
+            steps = {int(item["line"]): tuple(sorted({int(need) for need in item["depends_on"]})) for item in data["subtasks"]}
+        except (TypeError, KeyError, ValueError) as error:
+            raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
         if missing := [number for number in range(1, len(lines) + 1) if number not in steps]:
             raise BadPlan(f"The plan leaves out line {missing[0]}.")
         if extra := [number for number in steps if not 1 <= number <= len(lines)]:
@@ -65,16 +68,21 @@ class CompactProfile:
         return _prompt("check", f"question: {filled(subtask.description, inputs)}\nanswer: {draft}", VERDICT_SCHEMA)
 
     def read_verdict(self, by: ModelRef, data: Any) -> Verdict:
-        score = float(data["score"])
+        try:
+            score, expected = float(data["score"]), str(data["expected"]).strip()
+        except (TypeError, KeyError, ValueError) as error:
+            raise BadVerdict(f"The verdict does not have the agreed shape: {error}.") from error
         if not 0 <= score <= 100:
             raise BadVerdict("Scores go from 0 to 100.")
-        return Verdict(score, by, own_answer=str(data["expected"]).strip() or None)
+        return Verdict(score, by, own_answer=expected or None)
 
     def settle_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, side_a: str, side_b: str) -> Prompt:
         return _prompt("settle", f"question: {filled(subtask.description, inputs)}\nA: {side_a}\nB: {side_b}", RULING_SCHEMA)
 
     def read_ruling(self, data: Any) -> tuple[str, str]:
-        return str(data["winner"]), f"= {data['expected']}"
+        if not isinstance(data, dict) or data.get("winner") not in ("A", "B", "neither") or "expected" not in data:
+            raise BadVerdict("The winner must be A, B or neither.")
+        return data["winner"], f"= {data['expected']}"
 
     def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
         return prompt  # they understand no objections; asking again plainly is all that can be done

@@ -6,12 +6,24 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, get_args
 
 from apps.providers.contract import Message
 from apps.tasks.engine.errors import BadPlan, BadVerdict
-from apps.tasks.engine.types import CriterionScore, Defect, Inputs, ModelRef, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
+from apps.tasks.engine.types import (
+    CriterionScore,
+    Defect,
+    Inputs,
+    ModelRef,
+    PlannedSubtask,
+    Prompt,
+    Severity,
+    TaskSpec,
+    Tried,
+    Verdict,
+)
 
+NO_ANSWER = {"", "-", "n/a", "na", "none", "null", "nil", "nenhum", "nenhuma", "não há"}  # said where null was meant
 TEXTS = Path(__file__).parent.parent / "prompts" / "full"
 
 
@@ -57,7 +69,7 @@ class FullProfile:
                 )
                 for item in data["subtasks"]
             )
-        except (TypeError, KeyError, ValueError) as error:
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
 
     def work_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, tried: Tried) -> Prompt:
@@ -75,12 +87,11 @@ class FullProfile:
             score = float(data["score"])
             criteria = tuple(_criterion(item) for item in data["criteria"])
             defects = tuple(_defect(item) for item in data["defects"])
-        except (TypeError, KeyError, ValueError) as error:
+        except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise BadVerdict(f"The verdict does not have the agreed shape: {error}.") from error
         if not all(0 <= value <= 100 for value in (score, *(c.score for c in criteria))):
             raise BadVerdict("Scores go from 0 to 100.")
-        own = data.get("own_answer")
-        return Verdict(score, by, criteria, defects, str(own).strip() if own else None, str(data.get("summary", "")))
+        return Verdict(score, by, criteria, defects, _own_answer(data.get("own_answer")), str(data.get("summary", "")))
 
     def settle_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, side_a: str, side_b: str) -> Prompt:
         return _prompt("settle", RULING_SCHEMA, **_about(task, subtask, inputs), side_a=side_a, side_b=side_b)
@@ -96,12 +107,20 @@ class FullProfile:
         return replace(prompt, messages=(*prompt.messages, Message("assistant", answer), Message("user", retry.strip())))
 
 
+def _own_answer(given: Any) -> str | None:
+    answer = "" if given is None else str(given).strip()
+    return None if answer.casefold() in NO_ANSWER else answer
+
+
 def _criterion(item: dict) -> CriterionScore:
     return CriterionScore(str(item["criterion"]), float(item["score"]), str(item.get("comment", "")))
 
 
 def _defect(item: dict) -> Defect:
-    return Defect(str(item["problem"]), str(item.get("quote", "")), item.get("severity", "major"))
+    severity = item.get("severity", "major")
+    if severity not in get_args(Severity):
+        raise ValueError(f"a defect's severity is minor, major or critical, not {severity!r}")
+    return Defect(str(item["problem"]), str(item.get("quote", "")), severity)
 
 
 @cache
@@ -132,5 +151,6 @@ def _earlier(tried: Tried) -> str:
     if not tried:
         return ""
     last = tried[-1]
-    objections = "\n".join(f"- {defect.problem}" for defect in last.defects) or "- It could not be trusted."
+    defects = last.verdict.defects if last.verdict else ()
+    objections = "\n".join(f"- {defect.problem}" for defect in defects) or "- It could not be trusted."
     return Template(_text("earlier")).substitute(text=last.text, objections=objections)
