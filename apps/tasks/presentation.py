@@ -225,6 +225,7 @@ class Why:
     summary: str
     rejected: list[tuple[str, str]]
     is_disputed: bool
+    author_was: str = ""  # the letter that the judge knew the author's side by
 
     @property
     def has_something(self) -> bool:
@@ -234,7 +235,10 @@ class Why:
 
 def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
     rejected: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    letters: dict[str, str] = {}
     for step in trace:
+        if step["stage"] == "tie-break" and isinstance(step["result"], Mapping):
+            letters[step["subtask"]] = (step["result"].get("ruling") or {}).get("author_was", "")
         if step["stage"] == "cast" and isinstance(step["result"], Mapping):
             for item in step["result"].get("rejected") or ():
                 rejected[step["subtask"]][item["model"]["label"]] = rejection_word(item["reason"])
@@ -249,6 +253,7 @@ def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
                 summary=verdict.get("summary") or "",
                 rejected=sorted(rejected[subtask["id"]].items()),
                 is_disputed=is_disputed(subtask, threshold_of(detail)),
+                author_was=letters.get(subtask["id"], ""),
             )
         )
     return [why for why in found if why.has_something]

@@ -73,6 +73,12 @@ def test_the_page_shows_who_wrote_who_checked_and_why_it_stands(browser: Client,
     assert "<h3>Take PostgreSQL</h3>" in html or "Take PostgreSQL</h" in html
 
 
+def test_letters_that_the_judge_knew_the_sides_by_are_explained(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
+    task = scenes.completed(actor, cast)
+    task.steps.filter(stage="tie-break").update(result={"ruling": {"winner": "author", "author_was": "B"}})
+    assert "knew the checker as A and the author as B" in page(browser, url_of(task))
+
+
 def test_what_an_ai_wrote_cannot_run_in_the_page(browser: Client, actor: Actor) -> None:
     evil = "<script>alert(1)</script> [x](javascript:alert(1)) ![i](http://evil.example/p.png)"
     task = scenes.make_task(actor, status="completed", result=evil)
