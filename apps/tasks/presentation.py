@@ -165,13 +165,13 @@ def timeline_of(detail: Detail, trace: Sequence[Detail]) -> list[Line]:
             top.append(line)
             continue
         if step["subtask"] not in parents:
-            parents[step["subtask"]] = parent = _parent_of(subtasks[step["subtask"]], placed)
+            parents[step["subtask"]] = parent = _parent_of(subtasks[step["subtask"]], detail, placed)
             top.append(parent)
         parents[step["subtask"]].lines.append(line)
     return top
 
 
-def _parent_of(subtask: Detail, placed: Any) -> Line:
+def _parent_of(subtask: Detail, detail: Detail, placed: Any) -> Line:
     began = subtask["started_at"] or timezone.now()
     return Line(
         title=subtask["title"],
@@ -180,7 +180,7 @@ def _parent_of(subtask: Detail, placed: Any) -> Line:
         tokens=subtask["tokens"],
         cost=subtask["cost"],
         has_cost=True,
-        status=subtask["status"],
+        status=_status_of(subtask, detail),
         error=subtask["error"],
         **placed(began, subtask["finished_at"]),
     )

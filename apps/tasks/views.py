@@ -192,6 +192,7 @@ def _page(request: Asked, task: Task) -> dict[str, Any]:
         "log": [selectors.log_entry(entry) for entry in selectors.task_logs(task)[:LOG_LIMIT]],
         "may_change": _may_change(request.actor, task),
         "tab": _tab(request, task),
+        "needs_judge": task.error_code == "too_few_models" and task.error_data.get("role") == "tie_breaker",
         "cast": preview_of(request.actor) if task.error_code in ("too_few_models", "no_model") else None,
     }
 

@@ -104,6 +104,14 @@ def test_a_question_to_the_person_comes_with_buttons(browser: Client, actor: Act
     assert (task.status, task.policy["on_too_few_models"]) == ("pending", "continue")
 
 
+def test_a_dispute_that_nobody_settled_is_told_apart_from_work_that_nobody_checked(
+    browser: Client, actor: Actor, cast: scenes.Cast
+) -> None:
+    task = scenes.make_task(actor, status="paused", error_code="too_few_models", error_data={"role": "tie_breaker"})
+    html = page(browser, url_of(task))
+    assert "Nobody can settle the dispute" in html and "Ask the judges again" in html and primary_buttons(html) == 1
+
+
 def test_a_budget_that_is_used_up_can_be_raised_where_it_is_said(browser: Client, actor: Actor) -> None:
     task = scenes.make_task(actor, status="paused", error_code="over_budget", error_data={"left": "0.01"}, budget_usd="0.10")
     assert 'name="budget"' in page(browser, url_of(task))
