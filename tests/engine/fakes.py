@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
@@ -242,6 +243,7 @@ class Say:
     data: Any = None
     then: Exception | None = None
     wait: asyncio.Event | None = None
+    hold: threading.Event | None = None  # the same for a worker in a thread of its own
     endless: bool = False
 
 
@@ -314,6 +316,8 @@ class FakeAIs:
                 break
         if say.wait is not None:
             await say.wait.wait()
+        while say.hold is not None and not say.hold.is_set():
+            await asyncio.sleep(0.01)
         if say.then is not None:
             raise say.then
         data = say.data
