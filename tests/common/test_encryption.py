@@ -29,7 +29,9 @@ OLD, NEW = cipher_key("old", "a"), cipher_key("new", "b")
 @pytest.fixture
 def provider(db):
     actor = make_actor()
-    return Provider.objects.create(owner=actor.user, team=actor.team, name="mine", display_name="Mine", kind="openai", api_key=KEY)
+    return Provider.objects.create(
+        owner=actor.user, team=actor.team, name="mine", display_name="Mine", kind="openai", api_key=KEY
+    )
 
 
 @pytest.fixture
