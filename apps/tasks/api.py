@@ -199,10 +199,9 @@ class ExecutionLogsViewSet(TeamViewSet):
     """What happened to tasks, in words, the newest first. It can be read and not changed."""
 
     visible = staticmethod(selectors.logs_visible)
+    access = staticmethod(selectors.access_log)
     queryset = ExecutionLog.objects.all()
     serializer_class = shapes.LogSerializer
-    lookup_field = "pk"
-    lookup_value_regex = "[0-9]{1,18}"
     filterset_class = LogFilter
     search_fields = ("message", "event")
     ordering_fields = ("created_at",)
@@ -212,7 +211,7 @@ class ExecutionLogsViewSet(TeamViewSet):
         return self.get_paginated_response([selectors.log_entry(entry) for entry in page or []])
 
     def retrieve(self, request: Request, id: str) -> Response:
-        return Response(selectors.log_entry(selectors.access_log(self.actor, int(id))))
+        return Response(selectors.log_entry(self.get_object()))
 
 
 def _valid(serializer: serializers.Serializer) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from apps.common.errors import BadInput
 from apps.providers.models import AIModel
+from apps.tasks.fields import MAX_DESCRIPTION_CHARS, MAX_TITLE_CHARS
 from apps.tasks.models import Priority
-from apps.tasks.services import MAX_DESCRIPTION_CHARS, MAX_TITLE_CHARS
 
 ROLE_FIELDS = {"planner": "planner", "executor": "executor", "validator": "validator", "tie_breaker": "tie_breaker"}
 FIELD_OF = {

@@ -6,11 +6,14 @@ Both are written as they happen; a restarted task reads them instead of doing th
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.logs import current_id
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
 from apps.providers.models import AIModel, CreditUsage
 
@@ -267,13 +270,14 @@ class Call(models.Model):
 class ExecutionLog(models.Model):
     """What happened to a task, in order, in words."""
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="logs")
     subtask = models.ForeignKey(Subtask, null=True, blank=True, on_delete=models.CASCADE, related_name="logs")
     level = models.CharField(max_length=8, default="info")
     event = models.CharField(max_length=40)
     message = models.TextField(blank=True)
     data = models.JSONField(default=dict, blank=True)
-    request_id = models.CharField(max_length=64, blank=True)
+    request_id = models.CharField(max_length=64, blank=True, default=current_id)  # the lines of the log have it too
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

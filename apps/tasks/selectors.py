@@ -59,8 +59,9 @@ def access_subtask(actor: Actor, public_id: uuid.UUID | str) -> Subtask:
     return subtask
 
 
-def access_log(actor: Actor, pk: int) -> ExecutionLog:
-    entry = logs_visible(actor).filter(pk=pk).first()
+def access_log(actor: Actor, public_id: uuid.UUID | str) -> ExecutionLog:
+    """What happened, with its task and step, or NotFound."""
+    entry = logs_visible(actor).filter(public_id=_uuid(public_id)).first()
     if entry is None:
         raise NotFound(_("There is no such log entry."))
     return entry
@@ -325,7 +326,7 @@ def task_logs(task: Task, *, level: str = "", subtask: Subtask | None = None) ->
 def log_entry(entry: ExecutionLog) -> dict[str, Any]:
     """A log row as JSON, its message in the language of now. Needs `task` and `subtask` selected."""
     return {
-        "id": entry.pk,
+        "id": str(entry.public_id),
         "level": entry.level,
         "event": entry.event,
         "message": describe(entry.event, entry.data, default=entry.message),

@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.tasks.fields import MOST_BUDGET_USD
 from apps.tasks.models import Priority, SubtaskStatus, TaskStatus
-from apps.tasks.services import MOST_BUDGET_USD
 
 PRIORITIES = [priority.name.lower() for priority in Priority]
 
@@ -177,7 +177,7 @@ class TaskSerializer(CardSerializer):
 
 
 class LogSerializer(serializers.Serializer):
-    id = serializers.IntegerField()
+    id = serializers.UUIDField()
     level = serializers.CharField()
     event = serializers.CharField()
     message = serializers.CharField()
