@@ -18,7 +18,11 @@ from orquestrador.routing import sockets  # noqa: E402
 application = ProtocolTypeRouter(
     {
         "http": ServeStaticASGI(
-            django_application, root=settings.STATIC_ROOT, prefix=settings.STATIC_URL, max_age=31_536_000, immutable_file_test=r".*"
+            django_application,
+            root=settings.STATIC_ROOT,
+            prefix=settings.STATIC_URL,
+            max_age=31_536_000,
+            immutable_file_test=r".*",  # every name that pages use carries the hash of what it names
         ),
         "websocket": sockets,
     }

@@ -26,7 +26,7 @@ SECRET_KEY = env.kept_secret("ORQ_SECRET_KEY", "secret_key")
 ORQ_ENCRYPTION_KEYS = env.kept_secret("ORQ_ENCRYPTION_KEYS", "encryption_keys", prefix="k1:")
 FIELD_ENCRYPTION_KEY = "A" * 43 + "="  # the library insists on one at import; apps.common.encryption replaces its cipher
 ALLOWED_HOSTS = env.words("ORQ_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-if ORQ_HOST not in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104
+if ORQ_HOST not in ("127.0.0.1", "localhost", "0.0.0.0", "::"):
     ALLOWED_HOSTS.append(ORQ_HOST)
 ORQ_HTTPS = env.boolean("ORQ_HTTPS")
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if ORQ_HTTPS and host != "*"]
@@ -128,7 +128,7 @@ if DB_IS_SQLITE:
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",  # a reader that becomes a writer half-way would fail at once, whatever the time-out
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000; PRAGMA mmap_size=134217728;",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-4000; PRAGMA mmap_size=134217728;",
     }
 else:
     env.mysql_driver()
@@ -143,9 +143,9 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
-CHANNEL_LAYERS = (
-    {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}} if REDIS_URL else {}
-)
+CHANNEL_LAYERS = {}
+if REDIS_URL:
+    CHANNEL_LAYERS["default"] = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 
 # ── Background work ───────────────────────────────────────────────────────────────────────────────────────────────
 ORQ_TASKS_AT_ONCE = env.integer("ORQ_TASKS_AT_ONCE", 5)

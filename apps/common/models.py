@@ -31,7 +31,9 @@ class Row(models.Model):
 class OwnedRow(Row):
     """A row that belongs to people: to the one who made it, and to a team. Look it up through an `access_*` selector."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("owner"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("owner")
+    )
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+", verbose_name=_("team"))
 
     class Meta:

@@ -10,12 +10,8 @@ import sys
 
 from aiohttp import web
 
-PLAN = {
-    "subtasks": [
-        {"number": n, "title": f"Step {n}", "description": f"Do step {n}", "category": "math", "depends_on": needs, "acceptance_criteria": []}
-        for n, needs in ((1, []), (2, []), (3, [1, 2]))
-    ]
-}
+STEP = {"title": "A step", "description": "Do it.", "category": "math", "acceptance_criteria": []}
+PLAN = {"subtasks": [{**STEP, "number": n, "depends_on": needs} for n, needs in ((1, []), (2, []), (3, [1, 2]))]}
 VERDICT = {"own_answer": "42", "criteria": [], "defects": [], "summary": "", "score": 100}
 ANSWERS = {"plan": json.dumps(PLAN), "check": json.dumps(VERDICT), "settle": json.dumps({"reason": "", "winner": "A"})}
 USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}

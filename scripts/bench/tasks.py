@@ -85,8 +85,9 @@ def _prepare(tasks: int) -> None:
     from apps.tasks import services
 
     actor = accounts.actor_for(accounts.user_create(email="bench@example.org", password="only-for-this-bench"))
+    address = f"http://127.0.0.1:{PORT}/v1"
     provider = Provider.objects.create(
-        team=actor.team, name="bench", kind="openai_compatible", base_url=f"http://127.0.0.1:{PORT}/v1", allows_private_address=True
+        team=actor.team, name="bench", kind="openai_compatible", base_url=address, allows_private_address=True
     )
     for key in ("a", "b", "c"):
         AIModel.objects.create(provider=provider, key=key, family=key, capabilities=["chat"], price_input=1, price_output=1)

@@ -61,9 +61,9 @@ def playing(*lines: dict) -> Iterator[Aimock]:
     with TemporaryDirectory(prefix="orq-orchestra-") as folder:
         script = Path(folder) / "script.json"
         script.write_text(json.dumps({"fixtures": [*lines, *defaults, line(IS_PLAN, plan(("Only step", ())))]}))
-        command = ["node", str(installed()), "-h", "127.0.0.1", "-p", str(port), "-f", str(script), "--strict", "--log-level", "warn"]
+        options = ["-h", "127.0.0.1", "-p", str(port), "-f", str(script), "--strict", "--log-level", "warn"]
         url = f"http://127.0.0.1:{port}"
-        with running(command, ready_url=f"{url}/v1/models"):
+        with running(["node", str(installed()), *options], ready_url=f"{url}/v1/models"):
             yield Aimock(url)
 
 

@@ -78,14 +78,14 @@ def migrate() -> dict[str, Any]:
     return {}
 
 
-def make(url: str, keys: list[str], descriptions: list[str]) -> dict[str, Any]:
-    """A team with models at `url` and a waiting task for each description."""
+def make(url: str, descriptions: list[str]) -> dict[str, Any]:
+    """A team with three models at `url` and a waiting task for each description."""
     from apps.tasks import services
     from tests.tasks.orchestra import seat
     from tests.tasks.scenes import make_actor
 
     actor = make_actor()
-    seat(actor, url, *keys)
+    seat(actor, url, "writer", "checker", "judge")
     return {"tasks": [str(services.task_create(actor, description=text).public_id) for text in descriptions]}
 
 

@@ -225,6 +225,12 @@ def test_steps_and_logs_can_be_read(browser: Client, actor: Actor, cast: scenes.
     assert browser.delete(f"/api/execution-logs/{logs[0]['id']}/").status_code == 405
 
 
+def test_what_a_request_did_is_found_by_its_id(browser: Client, cast: scenes.Cast) -> None:
+    made = post(browser, TASKS, {"description": "Two plus two"}, **{"X-Request-Id": "request-0001"})
+    found = browser.get("/api/execution-logs/", {"request_id": made["X-Request-Id"]}).json()["results"]
+    assert [(entry["event"], entry["task"]) for entry in found] == [("created", made.json()["id"])]
+
+
 def test_things_of_another_team_are_not_there(browser: Client, stranger: Actor) -> None:
     task = scenes.make_task(stranger)
     subtask, entry = scenes.make_subtask(task, 1, "Theirs"), scenes.log(task, "started", "")
@@ -232,7 +238,7 @@ def test_things_of_another_team_are_not_there(browser: Client, stranger: Actor) 
         f"{TASKS}{task.public_id}/",
         f"{TASKS}{task.public_id}/events/",
         f"/api/subtasks/{subtask.public_id}/",
-        f"/api/execution-logs/{entry.pk}/",
+        f"/api/execution-logs/{entry.public_id}/",
     ):
         assert browser.get(url).status_code == 404, url
     for action in ("start", "pause", "resume", "cancel", "escalate", "approve"):

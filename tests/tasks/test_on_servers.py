@@ -24,11 +24,11 @@ CALLS_OF_A_TASK = 1 + 3 * 3
 
 def finish(product: Product, tasks: int, *, before_start=lambda: None) -> None:
     with playing(*SCRIPT) as orchestra:
-        product.do("make", url=orchestra.url, keys=["writer", "checker", "judge"], descriptions=[f"Task {n}" for n in range(tasks)])
+        product.do("make", url=orchestra.url, descriptions=[f"Task {n}" for n in range(tasks)])
         before_start()
         product.start_worker()
         try:
-            seen = product.wait_for("completed", timeout_s=90)
+            product.wait_for("completed", timeout_s=90)
         finally:
             product.stop_worker()
         asked = orchestra.journal()
@@ -49,9 +49,7 @@ def test_tasks_run_on_mariadb_with_a_real_broker(tmp_path: Path, broker: str, re
     with services.mariadb() as database:
         make_database(database.url)
         brokers = {"redis": redis_url, "rabbitmq": rabbitmq_url}
-        product = Product(
-            tmp_path / "home", DATABASE_URL=database.url, REDIS_URL=redis_url, CELERY_BROKER_URL=brokers[broker]
-        )
+        product = Product(tmp_path / "home", DATABASE_URL=database.url, REDIS_URL=redis_url, CELERY_BROKER_URL=brokers[broker])
         finish(product, 3)
 
 

@@ -162,4 +162,3 @@ def test_a_budget_stops_before_the_call_that_could_exceed_it(actor: Actor) -> No
         task = run(services.task_create(actor, description="Cheap.", budget="0.0001"))
     assert (task.status, task.error_code) == (TaskStatus.PAUSED, "over_budget")
     assert not Call.objects.filter(task=task).exists()
-
