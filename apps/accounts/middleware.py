@@ -45,6 +45,12 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
         return super().__call__(request)
 
+    def process_view(self, request: HttpRequest, view_func: Callable, view_args: Any, view_kwargs: Any) -> Any:
+        """Who asks is looked up only where it matters: health is told also when the database is gone."""
+        if getattr(view_func, "login_required", True):
+            return super().process_view(request, view_func, view_args, view_kwargs)
+        return None
+
     def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> Any:
         sign_in = self.get_login_url(view_func)
         if request.headers.get("HX-Request") == "true":

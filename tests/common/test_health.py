@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from apps.common import health, pulse
 from tests.factories import make_actor
@@ -52,6 +53,18 @@ def test_without_its_database_it_is_503_for_everybody(person, monkeypatch):
     for client in (person, APIClient()):
         answer = client.get("/api/health/")
         assert (answer.status_code, answer.json()) == (503, {"status": "down"})
+
+
+def test_with_the_database_really_gone_nobody_is_looked_up_for_it(person):
+    token = str(AccessToken.for_user(make_actor().user))
+
+    def fail(*given):
+        raise OperationalError("gone away")
+
+    with connection.execute_wrapper(fail):
+        for client, headers in ((person, {}), (APIClient(), {}), (APIClient(), {"Authorization": f"Bearer {token}"})):
+            answer = client.get("/api/health/", headers=headers)
+            assert (answer.status_code, answer.json()) == (503, {"status": "down"})
 
 
 def test_without_its_broker_it_is_503(monkeypatch, settings):
