@@ -9,6 +9,12 @@ import time
 correlation_id: contextvars.ContextVar[str] = contextvars.ContextVar("correlation_id", default="-")
 
 
+def current_id() -> str:
+    """The id of the request or task at work; empty outside of both."""
+    given = correlation_id.get()
+    return "" if given == "-" else given
+
+
 class LineFormatter(logging.Formatter):
     """One event, one line: `2026-11-20T10:00:00Z WARNING apps.tasks [id] message`."""
 
@@ -20,5 +26,6 @@ class LineFormatter(logging.Formatter):
         self.converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
-        record.correlation_id = correlation_id.get()
+        request = getattr(record, "request", None)  # Django tells of it after the request's own context has ended
+        record.correlation_id = getattr(request, "request_id", correlation_id.get())
         return super().format(record)
