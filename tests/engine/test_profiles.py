@@ -64,10 +64,11 @@ def test_a_practice_models_odd_plan_is_refused_by_name(data) -> None:
 def test_a_practice_model_plans_the_lines_of_the_task() -> None:
     task = a_task(description="1. add 2 and 3\n2. double step 1")
     plan = COMPACT.read_plan(task, {"subtasks": [{"line": 2, "depends_on": [1]}, {"line": 1, "depends_on": []}]})
-    assert [(item.order, item.description, item.depends_on) for item in plan] == [
+    assert [(item.order, item.description, item.depends_on) for item in plan.subtasks] == [
         (1, "add 2 and 3", ()),
         (2, "double step 1", (1,)),
     ]
+    assert plan.note == ""
     assert filled("double step 1", {1: an_outcome("5")}) == "double 5"
     assert filled("double step 7", {1: an_outcome("5")}) == "double step 7"
 
@@ -75,3 +76,11 @@ def test_a_practice_model_plans_the_lines_of_the_task() -> None:
 def test_lines_are_lines_or_sentences() -> None:
     assert lines_of("add 2 and 3; double step 1.") == ["add 2 and 3", "double step 1"]
     assert lines_of("- one\n* two\n3) three\n\n") == ["one", "two", "three"]
+
+
+def test_a_need_that_a_line_names_and_the_planner_overlooked_is_added_and_said() -> None:
+    task = a_task(description="add 2 and 3\nadd step 1 and 4\nadd step 1 and step 2")
+    data = {"subtasks": [{"line": 1, "depends_on": []}, {"line": 2, "depends_on": [1]}, {"line": 3, "depends_on": [1]}]}
+    plan = COMPACT.read_plan(task, data)
+    assert [item.depends_on for item in plan.subtasks] == [(), (1,), (1, 2)]
+    assert "3 needs 2" in plan.note

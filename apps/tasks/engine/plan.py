@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from apps.common.errors import OrquestradorError
 from apps.providers.errors import ProviderError
 from apps.tasks.engine import profiles
@@ -41,9 +43,9 @@ async def _plan_of(planner: ModelRef, task: TaskSpec, ctx: Context) -> Plan:
     for attempt in range(1, TRIES_PER_PLANNER + 1):
         answer = await ctx.ask(planner, prompt)
         try:
-            subtasks = profile.read_plan(task, answer.completion.data)
-            must_be_feasible(subtasks)
-            return Plan(subtasks, planned_by=planner)
+            plan = profile.read_plan(task, answer.completion.data)
+            must_be_feasible(plan.subtasks)
+            return replace(plan, planned_by=planner)
         except BadPlan as error:
             await ctx.note("plan_refused", model=planner.label, message=error.message)
             if attempt == TRIES_PER_PLANNER:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from apps.tasks.engine.types import Inputs, ModelRef, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
+from apps.tasks.engine.types import Inputs, ModelRef, Plan, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
 
 
 class PromptProfile(Protocol):
     """Prompts for each purpose, and how to read what comes back. `data` has already passed the prompt's JSON schema."""
 
     def plan_prompt(self, task: TaskSpec) -> Prompt: ...
-    def read_plan(self, task: TaskSpec, data: Any) -> tuple[PlannedSubtask, ...]: ...  # raises BadPlan
+    def read_plan(self, task: TaskSpec, data: Any) -> Plan: ...  # raises BadPlan
     def work_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, tried: Tried) -> Prompt: ...
     def continued(self, prompt: Prompt, so_far: str) -> Prompt: ...
     def check_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, draft: str) -> Prompt: ...

@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.providers.contract import Message
 from apps.tasks.engine.errors import BadPlan, BadVerdict
-from apps.tasks.engine.types import Inputs, ModelRef, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
+from apps.tasks.engine.types import Inputs, ModelRef, Plan, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
 
 MAX_LINES = 6
 _STEP = re.compile(r"\b(?:step|passo|etapa) (\d+)\b", re.IGNORECASE)
@@ -41,7 +41,8 @@ class CompactProfile:
         numbered = "\n".join(f"{number}: {line}" for number, line in enumerate(lines, 1))
         return _prompt("plan", numbered, PLAN_SCHEMA, max_output_tokens=200)
 
-    def read_plan(self, task: TaskSpec, data: Any) -> tuple[PlannedSubtask, ...]:
+    def read_plan(self, task: TaskSpec, data: Any) -> Plan:
+        """The plan, with what a line names and the planner overlooked added to its needs; the plan's note says so."""
         lines = lines_of(task.description)
         if len(lines) > MAX_LINES:
             raise BadPlan(f"A practice model plans at most {MAX_LINES} lines; this task has {len(lines)}.")
@@ -53,10 +54,19 @@ class CompactProfile:
             raise BadPlan(f"The plan leaves out line {missing[0]}.")
         if extra := [number for number in steps if not 1 <= number <= len(lines)]:
             raise BadPlan(f"The plan names line {extra[0]}, which the task does not have.")
-        return tuple(
-            PlannedSubtask(order=n, title=lines[n - 1][:200], description=lines[n - 1], category=task.category, depends_on=needs)
-            for n, needs in sorted(steps.items())
+        named = {number: {int(step) for step in _STEP.findall(line)} & steps.keys() for number, line in enumerate(lines, 1)}
+        added = [f"{n} needs {need}" for n in sorted(steps) for need in sorted(named[n] - set(steps[n]))]
+        subtasks = (
+            PlannedSubtask(
+                order=n,
+                title=lines[n - 1][:200],
+                description=lines[n - 1],
+                category=task.category,
+                depends_on=tuple(sorted(named[n].union(steps[n]))),
+            )
+            for n in sorted(steps)
         )
+        return Plan(tuple(subtasks), note=f"Added to the plan, because the lines say so: {', '.join(added)}." if added else "")
 
     def work_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, tried: Tried) -> Prompt:
         return _prompt("work", filled(subtask.description, inputs), None, max_output_tokens=48)

@@ -15,6 +15,7 @@ from apps.tasks.engine.types import (
     Defect,
     Inputs,
     ModelRef,
+    Plan,
     PlannedSubtask,
     Prompt,
     Severity,
@@ -56,19 +57,9 @@ class FullProfile:
     def plan_prompt(self, task: TaskSpec) -> Prompt:
         return _prompt("plan", PLAN_SCHEMA, title=task.title, description=task.description, category=task.category)
 
-    def read_plan(self, task: TaskSpec, data: Any) -> tuple[PlannedSubtask, ...]:
+    def read_plan(self, task: TaskSpec, data: Any) -> Plan:
         try:
-            return tuple(
-                PlannedSubtask(
-                    order=int(item["number"]),
-                    title=str(item["title"]).strip()[:200] or f"Step {item['number']}",
-                    description=str(item["description"]),
-                    category=str(item.get("category") or task.category).strip().lower()[:60],
-                    depends_on=tuple(sorted({int(need) for need in item["depends_on"]})),
-                    acceptance_criteria=tuple(str(criterion) for criterion in item["acceptance_criteria"]),
-                )
-                for item in data["subtasks"]
-            )
+            return Plan(tuple(_subtask(item, task) for item in data["subtasks"]))
         except (AttributeError, TypeError, KeyError, ValueError) as error:
             raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
 
@@ -105,6 +96,17 @@ class FullProfile:
     def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
         retry = Template(_text("again")).substitute(problem=problem)
         return replace(prompt, messages=(*prompt.messages, Message("assistant", answer), Message("user", retry.strip())))
+
+
+def _subtask(item: dict, task: TaskSpec) -> PlannedSubtask:
+    return PlannedSubtask(
+        order=int(item["number"]),
+        title=str(item["title"]).strip()[:200] or f"Step {item['number']}",
+        description=str(item["description"]),
+        category=str(item.get("category") or task.category).strip().lower()[:60],
+        depends_on=tuple(sorted({int(need) for need in item["depends_on"]})),
+        acceptance_criteria=tuple(str(criterion) for criterion in item["acceptance_criteria"]),
+    )
 
 
 def _own_answer(given: Any) -> str | None:
