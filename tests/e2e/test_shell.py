@@ -2,38 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.utils import timezone
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from apps.accounts.models import Notification
+from tests.e2e.browser import find, wait
 from tests.factories import make_actor, provider_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-PATIENCE_S = 10
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    driver_path, browser_path = shutil.which("chromedriver"), shutil.which("chromium") or shutil.which("chrome")
-    if not driver_path or not browser_path:
-        pytest.skip("Chromium and its driver are not installed; ./orq test installs them.")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser_path
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1280,800"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver_path))
-    yield browser
-    browser.quit()
 
 
 @pytest.fixture
@@ -55,20 +34,24 @@ def browser(chromium, live_server, actor):
     return chromium
 
 
-def wait(browser, until: Callable):
-    return WebDriverWait(browser, PATIENCE_S).until(until)
-
-
-def find(browser, css: str):
-    return browser.find_element(By.CSS_SELECTOR, css)
-
-
 def test_the_policy_refuses_nothing_on_our_pages(browser, live_server, actor):
     provider = provider_of(actor)
     for path in ("/", "/providers/", f"/providers/{provider.public_id}/", "/tasks/new/", "/settings/profile/"):
         browser.get(f"{live_server.url}{path}")
         refused = [entry["message"] for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]
         assert not refused
+
+
+def test_the_policy_refuses_nothing_on_pages_of_others(browser, live_server, actor):
+    actor.user.is_staff = actor.user.is_superuser = True
+    actor.user.save()
+    for path in ("/admin/", "/admin/tasks/task/", "/admin/accounts/team/add/", "/api/docs/", "/api/tasks/"):
+        browser.get(f"{live_server.url}{path}")
+        wait(browser, lambda page: page.execute_script("return document.readyState") == "complete")
+        refused = [entry["message"] for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]
+        assert not refused, (path, [one[:160] + one[-260:] for one in refused])
+    browser.get(f"{live_server.url}/api/docs/")
+    wait(browser, lambda page: page.find_elements(By.CSS_SELECTOR, ".opblock"))
 
 
 def test_the_rail_folds_and_stays_folded(browser, live_server):

@@ -140,6 +140,17 @@ def test_every_page_has_the_headers_that_keep_it_safe(signed_in, actor_pages):
         assert response["X-Request-Id"]
 
 
+def test_pages_of_others_load_nothing_from_elsewhere_either():
+    client, actor = Client(), make_actor()
+    actor.user.is_staff = actor.user.is_superuser = True
+    actor.user.save()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    for url in ("/admin/", "/admin/tasks/task/", "/api/docs/", "/api/tasks/"):
+        response = client.get(url, headers={"Accept": "text/html"})
+        assert "default-src 'self'" in response["Content-Security-Policy"], url
+        assert not re.findall(r"""(?:src|<link[^>]*href)=["'](?:https?:)?//""", response.content.decode()), url
+
+
 @pytest.mark.parametrize("url", STRANGERS_PAGES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_pages_of_strangers_render_cleanly(url, language):
