@@ -30,6 +30,17 @@ def is_private(base_url: str) -> bool:
         return False
 
 
+def is_closed_to_all(base_url: str) -> bool:
+    """Whether not even an admin opens it by saving it: where clouds hand out credentials, unless ORQ_PRIVATE_HOSTS lists it."""
+    parts = urlsplit(base_url)
+    try:
+        address = ipaddress.ip_address((parts.hostname or "").split("%")[0])
+    except ValueError:
+        return False
+    rules = AddressRules(allow_private=True, private_hosts=settings.ORQ_PRIVATE_HOSTS)
+    return not rules.allow(str(address), address, parts.port or (443 if parts.scheme == "https" else 80))
+
+
 def is_listed_private(base_url: str) -> bool:
     """Whether ORQ_PRIVATE_HOSTS allows this very address."""
     parts = urlsplit(base_url)

@@ -77,7 +77,7 @@ class ProviderForm(RefusableForm):
     @property
     def for_try(self) -> dict[str, Any]:
         """What connection_try takes."""
-        return {name: value for name, value in self.for_service.items() if name not in ("display_name", "is_local")}
+        return {name: value for name, value in self.for_service.items() if name != "is_local"}
 
 
 class ProviderEditForm(RefusableForm):

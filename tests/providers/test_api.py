@@ -163,6 +163,7 @@ def test_an_address_that_answers_as_no_api_does_is_a_problem_of_the_address(clie
         given = {"display_name": "Odd", "kind": "openai_compatible", "base_url": server.url, "check": True}
         refused = problem(client.post("/api/providers/", given), 400, "base_url")
         assert refused["errors"][0]["code"] == code and not Provider.objects.exists()
+        assert "openai_compatible" not in refused["detail"]  # it is called by the name that was given
         provider = make_provider(actor, base_url=server.url)
         said = client.post(f"/api/providers/{provider.public_id}/check/").json()
         assert (said["ok"], said["error_code"], said["field"]) == (False, code, "base_url")

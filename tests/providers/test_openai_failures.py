@@ -220,6 +220,14 @@ async def test_a_redirect_is_named_and_not_followed(status):
         assert "pass" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("location", "said"), [("/openai/v1/models/", "redirects to http://127.0.0.1:{port}/openai/v1/models/."), ("", "to ?.")]
+)
+async def test_a_redirect_on_the_same_host_is_named_whole(location, said):
+    async with BytesServer(whole({"location": location}, "", status="307 Moved")) as server, adapter_at(server) as adapter:
+        assert said.format(port=server.port) in (await adapter.check()).message
+
+
 async def check(*scripts: tuple, **options):
     async with BytesServer(*scripts) as server, adapter_at(server, **options) as adapter:
         return await adapter.check()

@@ -118,6 +118,15 @@ def test_a_member_may_save_a_private_address_that_the_settings_list(actor, setti
             make_provider(member, base_url=url)
 
 
+@pytest.mark.parametrize("url", ["http://169.254.169.254/v1", "http://[fd00:ec2::254]/v1", "http://[::ffff:169.254.169.254]/"])
+def test_where_clouds_hand_out_secrets_even_an_admin_needs_the_settings(actor, settings, url):
+    with pytest.raises(BadInput) as caught:
+        make_provider(actor, base_url=url)
+    assert caught.value.errors[0]["code"] == "address_refused" and "ORQ_PRIVATE_HOSTS" in caught.value.message
+    settings.ORQ_PRIVATE_HOSTS = ["169.254.169.254", "fd00:ec2::254"]
+    assert make_provider(actor, base_url=url).allows_private_address
+
+
 def test_what_a_member_adds_may_not_reach_private_addresses_by_a_name(actor):
     member = make_actor(Role.MEMBER, team=actor.team)
     assert not make_provider(member, base_url="https://models.example.org/v1").allows_private_address

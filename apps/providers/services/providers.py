@@ -14,7 +14,7 @@ from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.providers.adapters import make_adapter
-from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_listed_private, is_private, is_same_place
+from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_closed_to_all, is_listed_private, is_private, is_same_place
 from apps.providers.contract import CheckResult, Connection
 from apps.providers.discovery import Found, find_servers
 from apps.providers.errors import ProviderError
@@ -113,12 +113,18 @@ async def provider_check(actor: Actor, provider: Provider) -> CheckResult:
 
 
 async def connection_try(
-    actor: Actor, *, kind: str, base_url: str = "", api_key: str = "", quirks: dict[str, Any] | None = None
+    actor: Actor,
+    *,
+    kind: str,
+    display_name: str = "",
+    base_url: str = "",
+    api_key: str = "",
+    quirks: dict[str, Any] | None = None,
 ) -> CheckResult:
     """Check an address and a key before they are saved; nothing is kept. Raises BadInput by field, as provider_create does."""
     await in_db(must_work, actor)
     errors = FieldErrors()
-    provider = Provider(kind=checks.kind(kind, errors), name=slugify(kind) or "provider")
+    provider = Provider(kind=checks.kind(kind, errors), name=display_name[:120])
     provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
     provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
     provider.quirks = checks.quirks(quirks or {}, errors)
@@ -186,6 +192,10 @@ def _move(actor: Actor, provider: Provider, changes: dict[str, Any], errors: Fie
 
 def _allow_address(actor: Actor, provider: Provider, errors: FieldErrors) -> None:
     """An admin's own saving is the permission for a private address; it holds for this address alone."""
+    if is_closed_to_all(provider.base_url):
+        message = _("%s hands out the secrets of a cloud, so it is called only where ORQ_PRIVATE_HOSTS lists it.")
+        errors.add("base_url", message % provider.base_url, code="address_refused")
+        return
     provider.allows_private_address = actor.can_manage or is_listed_private(provider.base_url)
     if is_private(provider.base_url) and not provider.allows_private_address:
         message = _("%s is on this machine or its own network. Ask an admin to add it, or give a public address.")

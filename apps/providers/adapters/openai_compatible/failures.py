@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -143,7 +143,7 @@ def http_failure(
     if 300 <= status < 400:
         return NotAnApi(
             _("The base URL of %(name)s redirects to %(target)s. If that is right, save it as the base URL.")
-            % {"name": name, "target": _without_secrets(headers.get("location", "?"))},
+            % {"name": name, "target": _redirect_target(url, headers.get("location", ""))},
             http_status=status,
             request_id=request_id,
         )
@@ -281,13 +281,13 @@ def _json_or_text(body: str) -> Any:
         return body
 
 
-def _without_secrets(location: str) -> str:
+def _redirect_target(url: str, location: str) -> str:
+    """Where it leads, whole, and without what could be secret in it."""
     try:
-        parts = urlsplit(location)
+        parts = urlsplit(urljoin(url, location)) if location else None
     except ValueError:
-        return "?"
-    host = parts.netloc.rpartition("@")[2]
-    return redact(f"{parts.scheme}://{host}{parts.path}" if host else parts.path or "?")
+        parts = None
+    return redact(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}") if parts else "?"
 
 
 def _word(value: Any) -> str:
