@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-_EVERYWHERE = ("0.0.0.0", "::", "127.0.0.1", "")
+_EVERYWHERE = ("0.0.0.0", "::", "")
 
 
 def link_url(path: str) -> str:

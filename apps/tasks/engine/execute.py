@@ -23,7 +23,8 @@ async def execute(subtask: PlannedSubtask, inputs: Inputs, cast: Cast, tried: Tr
         except (ProviderError, Failure) as error:
             failed.append(Failed(author, error.code, error.message))
             await ctx.note("author_failed", model=author.label, code=error.code, message=error.message)
-    raise NoModelAnswered("no author delivered", tried={item.model.label: item.message for item in failed})
+    said = {item.model.label: item.message for item in failed}
+    raise NoModelAnswered(" ".join(f"{author}: {message}" for author, message in said.items()), tried=said)
 
 
 async def _write(

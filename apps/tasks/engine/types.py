@@ -268,6 +268,16 @@ class Outcome:
     latency_ms: int = 0
     tokens: int = 0
 
+    @property
+    def authors_score(self) -> float | None:
+        """How the author did, 0-100: as the judge ruled, else how far the checker agreed; None: nobody checked.
+
+        Not the verdict's bare score: a checker that gives full marks and another answer has not agreed.
+        """
+        if self.winner is not None:
+            return 100.0 if self.winner == "author" else 0.0
+        return None if self.divergence is None else 100.0 - self.divergence
+
 
 Inputs = dict[int, Outcome]  # what a subtask can build on, by the order of the subtask that made it
 Tried = tuple[Outcome, ...]  # earlier attempts at the same subtask, oldest first

@@ -134,13 +134,13 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
 
 def _count_quality(subtask: Subtask, outcome: Outcome) -> None:
     """How the author of this attempt did. An earlier attempt that stands in the end was counted when it was made."""
-    author, verdict = subtask.executor, outcome.verdict
+    author, score = subtask.executor, outcome.authors_score
     if author is not None and str(author.public_id) == outcome.author.id:
         quality_record(
             author,
             subtask.category,
             success=not outcome.escalate_because and outcome.winner in (None, "author"),
-            score=_percent(verdict.score) if verdict else None,
+            score=None if score is None else _percent(score),
             latency_ms=outcome.latency_ms,
             tokens=outcome.tokens,
             cost=Decimal(0),
