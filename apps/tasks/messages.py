@@ -60,9 +60,19 @@ def _named(extra: dict[str, Any], key: str) -> str:
 
 
 def _no_model(extra: dict[str, Any]) -> str:
-    rejected = _named(extra, "rejected")
+    reasons = (extra.get("rejected") or {}).items()
+    rejected = "; ".join(f"{name}: {_rejected_because(reason)}" for name, reason in reasons)
     sentence = _("No model that could do this is in use. Add a provider or switch a model on, then start the task again.")
     return f"{sentence} ({rejected})" if rejected else sentence
+
+
+def _rejected_because(reason: str) -> str:
+    words = {
+        "failed_recently": _("it failed a short while ago and rests"),
+        "gone_from_provider": _("its provider no longer has it"),
+        "price_unknown": _("its price is unknown, and the task has a budget"),
+    }
+    return words.get(reason, reason)
 
 
 def _no_checker(extra: dict[str, Any]) -> str:
@@ -76,7 +86,11 @@ def _no_model_answered(extra: dict[str, Any]) -> str:
 
 def _subtasks_failed(extra: dict[str, Any]) -> str:
     sentence = _("Steps could not be finished. What is done is kept; retry the failed steps or start the task again.")
-    return f"{sentence} ({_named(extra, 'failed')})"
+    return f"{sentence} ({'; '.join(f'{order}: {_failed_step(**what)}' for order, what in (extra.get('failed') or {}).items())})"
+
+
+def _failed_step(code: str, message: str, **named: Any) -> str:
+    return explain(code, default=message, **named)
 
 
 def _time_limit(extra: dict[str, Any]) -> str:

@@ -329,7 +329,7 @@ def log_entry(entry: ExecutionLog) -> dict[str, Any]:
         "id": str(entry.public_id),
         "level": entry.level,
         "event": entry.event,
-        "message": describe(entry.event, entry.data, default=entry.message),
+        "message": describe(entry.event, {"message": entry.message, **entry.data}, default=entry.message),
         "data": entry.data,
         "task": str(entry.task.public_id),
         "subtask": str(entry.subtask.public_id) if entry.subtask else None,

@@ -45,6 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    do_POST = do_GET
+
     def log_message(self, *words: Any) -> None:
         """Quiet."""
 

@@ -352,7 +352,7 @@ def failed(actor: Actor, cast: Cast) -> Task:
         status="failed",
         error_code="subtasks_failed",
         started_at=start,
-        error_data={"failed": {"1": "no model answered. Mistral: the key is wrong (401)."}},
+        error_data={"failed": {"1": {"code": "no_model_answered", "message": "", "tried": {"Mistral": "key is wrong (401)."}}}},
         finished_at=start + timedelta(seconds=95),
         error="subtasks failed",
     )

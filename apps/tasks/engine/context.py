@@ -269,7 +269,7 @@ class _Crew:
         if self.stop is not None:
             raise self.stop
         if self.failed:
-            raise SubtasksFailed("subtasks failed", failed={order: error.message for order, error in self.failed.items()})
+            raise SubtasksFailed("subtasks failed", failed={order: _told(error) for order, error in self.failed.items()})
         return self.done
 
     def _start_ready(self) -> None:
@@ -318,3 +318,9 @@ def _request(model: ModelRef, prompt: Prompt) -> ChatRequest:
         json_schema=prompt.json_schema,
         schema_name=prompt.schema_name,
     )
+
+
+def _told(error: OrquestradorError) -> dict[str, Any]:
+    """What a screen needs to say why a step failed, in whatever language."""
+    named: dict[str, Any] = {name: error.extra[name] for name in ("tried", "rejected") if name in error.extra}
+    return {"code": error.code, "message": error.message, **named}

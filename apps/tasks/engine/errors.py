@@ -15,7 +15,7 @@ OrquestradorError
     ├── BadVerdict            a verdict or ruling that cannot be used; said back to its author
     ├── RunawayAnswer         the same text again and again; cut while it streamed
     ├── EmptyWork             an answer without a word
-    └── SubtasksFailed        `extra["failed"]`: {order: error}
+    └── SubtasksFailed        `extra["failed"]`: {order: {code, message, and what it names}}
 """
 
 from __future__ import annotations

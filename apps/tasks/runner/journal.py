@@ -28,6 +28,7 @@ from apps.providers.models import CreditUsage
 from apps.providers.services import usage_record
 from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
+from apps.tasks.messages import explain
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, projections
 from apps.tasks.states import try_move
@@ -198,9 +199,10 @@ class DatabaseJournal:
     async def subtask_fail(self, subtask: PlannedSubtask, error: OrquestradorError) -> None:
         def write(row: Subtask | None) -> None:
             assert row is not None
-            row.status, row.error, row.finished_at = SubtaskStatus.FAILED, error.message, timezone.now()
+            why = explain(error.code, default=error.message, **error.extra)
+            row.status, row.error, row.finished_at = SubtaskStatus.FAILED, why, timezone.now()
             row.save(update_fields=["status", "error", "finished_at", "updated_at"])
-            self._log("subtask_failed", row, level="error", code=error.code, message=error.message, **_plain(error.extra))
+            self._log("subtask_failed", row, level="error", code=error.code, message=why, **_plain(error.extra))
 
         await self._write(write, subtask, tell=True)
 
