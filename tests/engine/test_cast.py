@@ -26,6 +26,12 @@ async def test_the_cheapest_writes_the_next_checks_and_the_ablest_is_kept_as_jud
     assert (names(cast.executors)[0], names(cast.checkers)[0], names(cast.judges)[0]) == ("ann", "bob", "cyd")
 
 
+def test_among_equals_the_dearest_is_kept_as_judge_and_never_the_cheapest() -> None:
+    crowd = [candidate(name, price) for name, price in (("zoe", 1), ("amy", 2), ("kim", 3))]
+    for cast in (chosen(crowd), chosen(crowd[::-1])):
+        assert (names(cast.executors)[0], names(cast.checkers)[0], names(cast.judges)[0]) == ("zoe", "amy", "kim")
+
+
 def test_with_two_families_the_cheapest_still_writes() -> None:
     cast = chosen([candidate("cyd", 9, tier="top"), candidate("ann", 1)])
     assert (names(cast.executors)[0], names(cast.checkers)) == ("ann", ["cyd"])
@@ -102,7 +108,7 @@ def test_the_ablest_writes_when_all_cheaper_ones_are_proved_weak() -> None:
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
-        ({"executor": "cyd"}, ("cyd", "bob", "ann")),
+        ({"executor": "cyd"}, ("cyd", "ann", "bob")),
         ({"validator": "ann"}, ("bob", "ann", "cyd")),
         ({"validator": "cyd"}, ("ann", "cyd", "bob")),
         ({"tie_breaker": "ann"}, ("bob", "cyd", "ann")),

@@ -192,8 +192,8 @@ async def test_an_answer_is_never_taken_for_another_models() -> None:
         except Killed:
             await play.run()
         made = play.memory.step("plan")
-        assert (made["planned_by"] or {}).get("id") == "ann", f"killed at {kill_at}"
-        assert play.world.by("plan").count("ann") <= 2
+        assert (made["planned_by"] or {}).get("id") == "dee", f"killed at {kill_at}"
+        assert play.world.by("plan").count("dee") <= 2
     assert kill_at > 10
 
 

@@ -74,8 +74,8 @@ async def test_a_second_planner_is_asked_when_the_first_gives_two_bad_plans() ->
     bad = plan(step(1, 1))
     play = scene(plans(bad, bad, plan(step(1), step(2))))
     made_plan = await made(play)
-    assert made_plan.planned_by.id == "ann"
-    assert play.world.by("plan") == ["cyd", "cyd", "ann"]
+    assert made_plan.planned_by.id == "bob"
+    assert play.world.by("plan") == ["cyd", "cyd", "bob"]
 
 
 async def test_two_planners_without_a_usable_plan_leave_one_step_that_says_why() -> None:
@@ -86,7 +86,7 @@ async def test_two_planners_without_a_usable_plan_leave_one_step_that_says_why()
     assert made_plan.planned_by is None
     assert [item.description for item in made_plan.subtasks] == ["Do it well."]
     assert "wait for one another" in made_plan.note
-    assert play.world.by("plan") == ["cyd", "cyd", "ann", "ann"]
+    assert play.world.by("plan") == ["cyd", "cyd", "bob", "bob"]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_planners_that_give_no_json_or_fail_leave_one_step(failure) -> Non
     made_plan = await made(play)
     assert made_plan.is_fallback and len(made_plan.subtasks) == 1
     assert made_plan.note
-    assert play.world.by("plan") == ["cyd", "ann"]
+    assert play.world.by("plan") == ["cyd", "bob"]
     assert play.memory.events.count("planner_failed") == 2
 
 

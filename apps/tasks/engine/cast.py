@@ -117,10 +117,14 @@ def _price_rank(candidate: Candidate) -> tuple[bool, Decimal]:
 
 
 def _ablest(candidate: Candidate) -> tuple:
-    """Highest tier first, then what was measured (in use before shipping), then the name, so that ties never waver."""
+    """Highest tier first, then what was measured (in use before shipping), then the dearest, as if its price said something.
+
+    The id comes last, so that ties never waver.
+    """
     scores = [q.score for q in candidate.quality.values() if q.score is not None and q.runs >= RUNS_TO_KNOW]
     measured = sum(scores) / len(scores) if scores else candidate.skill
-    return (-TIERS.index(candidate.ref.tier), -(measured if measured is not None else 50.0), candidate.ref.id)
+    able = measured if measured is not None else 50.0
+    return (-TIERS.index(candidate.ref.tier), -able, -(candidate.price or Decimal(0)), candidate.ref.id)
 
 
 def _asked_first(ranked: list[Candidate], asked_id: str | None) -> list[Candidate]:
