@@ -1,8 +1,10 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class TasksConfig(AppConfig):
     name = "apps.tasks"
+    verbose_name = _("Tasks")
 
     def ready(self) -> None:
         from apps.common.hub import read_on

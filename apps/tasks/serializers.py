@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from apps.tasks.fields import MOST_BUDGET_USD
@@ -16,7 +17,7 @@ PRIORITIES = [priority.name.lower() for priority in Priority]
 class KnownFieldsSerializer(serializers.Serializer):
     """A misspelt name is an error and not a setting that silently does nothing."""
 
-    default_error_messages = {"unknown": "There is no such field. There are: {known}."}
+    default_error_messages = {"unknown": _("There is no such field. There are: {known}.")}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):

@@ -111,6 +111,11 @@ def test_each_wrong_value_is_an_error_of_its_field(browser: Client, asked: dict,
     assert not Task.objects.exists()
 
 
+def test_a_misspelt_setting_is_told_in_the_persons_language(browser: Client) -> None:
+    answer = post(browser, TASKS, {"description": "Do it.", "policy": {"budgett": 1}}, **{"Accept-Language": "pt-BR"})
+    assert "Esse campo não existe" in answer.json()["errors"][0]["message"]
+
+
 def test_a_hundred_thousand_characters_fit(browser: Client) -> None:
     assert post(browser, TASKS, {"description": "é" * 100_000}).status_code == 201
 
