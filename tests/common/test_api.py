@@ -397,8 +397,6 @@ def test_the_kept_answer_is_encrypted(client):
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_at_once_one_is_done():
-    if connection.vendor == "sqlite":
-        pytest.skip("SQLite's shared memory database, which tests use, knows no concurrent writers.")
     WORK.clear()
     user, start, answers = make_actor().user, threading.Barrier(8), []
 

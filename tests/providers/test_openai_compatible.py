@@ -25,7 +25,7 @@ __all__ = ["aimock", "llama"]
 
 class TestWithLlamaCpp(AdapterContract):
     model = "practice-good"
-    prompt = "List the steps to bake bread."
+    prompt = "1: add 7 and 8\n2: subtract 2 from 9"  # a practice model answers it at length
     long_prompt = "What is 2 + 3?"
     json_prompt = "Is 5 larger than 3? Answer yes or no."
     embedding_model = "practice-good"
