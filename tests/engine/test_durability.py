@@ -178,7 +178,7 @@ async def test_an_answer_is_never_taken_for_another_models() -> None:
 
     def script(asked: Asked):
         if asked.purpose == "plan" and asked.model.id == "cyd":
-            play.world.candidates = [item for item in three() if item.ref.id != "cyd"]
+            play.world.candidates = [item for item in play.world.candidates if item.ref.id != "cyd"]
             return Overloaded("busy")
         return plan(step(1), step(2)) if asked.purpose == "plan" else None
 
