@@ -19,11 +19,11 @@ from scripts.train_practice.sample import SAMPLE
 PROJECT = Path(__file__).resolve().parents[2]
 HELD_OUT_PER_KIND = 300
 LOOK_EVERY = 200
-# From the most to the least skilled: key, name for people, the share of the run after which it is taken.
+# From the most to the least skilled: key, name for people, the step after which it is taken.
 MODELS = (
-    ("practice-good", "Practice model, good", 1.0),
-    ("practice-mediocre", "Practice model, mediocre", 0.4),
-    ("practice-bad", "Practice model, bad", 0.05),
+    ("practice-good", "Practice model, good", training.STEPS),
+    ("practice-mediocre", "Practice model, mediocre", 1900),
+    ("practice-bad", "Practice model, bad", 120),
 )
 
 
@@ -31,11 +31,10 @@ def main() -> None:
     options = _options()
     torch.set_num_threads(1)  # the same sums in the same order, whatever the machine has
     words = tokenizer.build()
-    plan = training.Plan()
     entries: dict[str, dict[str, Any]] = {}
     answers: dict[str, list[str]] = {}
-    taken_at = {round(share * plan.steps): (key, name) for key, name, share in MODELS}
-    held_out = _held_out(words, plan)
+    taken_at = {step: (key, name) for key, name, step in MODELS}
+    held_out = _held_out(words)
     spent_s = training.stopwatch()
 
     def look(step: int, model: Llama, loss: float) -> None:
@@ -45,11 +44,11 @@ def main() -> None:
             answers[key] = asking.answers(model, words, [one.prompt for one in asking.fixed_prompts()])
         if step in taken_at or step % LOOK_EVERY == 0:
             scores = training.held_out_scores(model, held_out)
-            print(f"step {step}/{plan.steps}, {spent_s():.0f} s, loss {loss:.4f}, held out {scores}", flush=True)
+            print(f"step {step}/{training.STEPS}, {spent_s():.0f} s, loss {loss:.4f}, held out {scores}", flush=True)
 
     options.out.mkdir(parents=True, exist_ok=True)
-    training.train(words, plan, after_step=look)
-    manifest = {"models": [entries[key] for key, _name, _share in MODELS], "sample": SAMPLE}
+    training.train(words, after_step=look)
+    manifest = {"models": [entries[key] for key, _name, _step in MODELS], "sample": SAMPLE}
     _write_json(options.out / "manifest.json", manifest)
     _write_json(options.prompts, _fixed_prompts(answers))
 
@@ -61,11 +60,11 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _held_out(words: Tokenizer, plan: training.Plan) -> list[training.Row]:
+def _held_out(words: Tokenizer) -> list[training.Row]:
     drawn = [
         one for kind in corpus.KINDS for one in corpus.examples(HELD_OUT_PER_KIND, seed=99, mix={kind: 1.0}, is_held_out=True)
     ]
-    return training.encode(words, drawn, plan)
+    return training.encode(words, drawn)
 
 
 def _take(

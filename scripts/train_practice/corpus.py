@@ -15,6 +15,7 @@ CHAT_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 KINDS = ("plan", "work_arithmetic", "work_words", "check_arithmetic", "check_words", "settle_arithmetic", "settle_words")
+LONGEST_PLANS = "plan_longest"  # plans of the most lines only, which are learnt last
 MOST_LINES = 4
 # The text between the values of an answer. It is learnt at once, so it counts less in the loss.
 SKELETONS = (
@@ -53,8 +54,8 @@ def examples(count: int, *, seed: int, mix: Mapping[str, float], is_held_out: bo
 
 
 def _example(rng: random.Random, kind: str, is_held_out: bool) -> Example:
-    if kind == "plan":
-        return _plan(rng, is_held_out)
+    if kind.startswith("plan"):
+        return _plan(rng, is_held_out, fewest_lines=MOST_LINES if kind == LONGEST_PLANS else 1)
     role, _, matter = kind.partition("_")
     draw = questions.arithmetic if matter == "arithmetic" else questions.word_task
     question = draw(rng)
@@ -81,9 +82,9 @@ def _settle(rng: random.Random, kind: str, question: Question) -> Example:
     return Example(kind, "settle", f"question: {question.text}\nA: {first}\nB: {second}", json.dumps(ruling))
 
 
-def _plan(rng: random.Random, is_held_out: bool) -> Example:
+def _plan(rng: random.Random, is_held_out: bool, *, fewest_lines: int) -> Example:
     while True:
-        lines = [_line(rng, number) for number in range(1, rng.randint(1, MOST_LINES) + 1)]
+        lines = [_line(rng, number) for number in range(1, rng.randint(fewest_lines, MOST_LINES) + 1)]
         user = "\n".join(f"{number}: {text}" for number, (text, _) in enumerate(lines, start=1))
         if questions.is_held_out(user) == is_held_out:
             break

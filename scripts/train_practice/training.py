@@ -18,23 +18,88 @@ from scripts.train_practice.corpus import Example
 from scripts.train_practice.model import Llama, Shape
 from scripts.train_practice.optimizer import Optimizer
 
-# First learn to calculate, then to judge: with the judging mix from the start, verdicts stay poor.
-LEARN_TO_WORK = dict(zip(corpus.KINDS, (0.10, 0.42, 0.15, 0.14, 0.06, 0.08, 0.05), strict=True))
-LEARN_TO_JUDGE = dict(zip(corpus.KINDS, (0.10, 0.16, 0.06, 0.30, 0.11, 0.17, 0.10), strict=True))
 IGNORED = -100
 VERDICT = -3  # where the score or the winner stands in an answer: before the closing brace and the end of the message
+BATCH = 64
+POOL = 60000  # examples drawn for each lesson
+WARM_UP_STEPS = 20
+VALUE_WEIGHT = 4.0  # a value in a JSON answer counts as much as this many tokens of its skeleton,
+VERDICT_WEIGHT = 15.0  # and a score or a winner as much as this many: to compare two answers is learnt last
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    steps: int = 2400
-    batch: int = 64
-    pool: int = 60000  # examples drawn for each mix
-    work_share: float = 0.3  # of the steps on the first mix
-    warm_up_steps: int = 20
-    value_weight: float = 4.0  # a value in a JSON answer counts as much as this many tokens of its skeleton,
-    verdict_weight: float = 15.0  # and a score or a winner as much as this many: to compare two answers is learnt last
-    seed: int = 0
+class Lesson:
+    steps: int
+    shares: tuple[float, ...]  # of each kind, in the order of corpus.KINDS
+    seed: int
+    reference_weight: float = VALUE_WEIGHT  # of what a plan says about the steps that a line depends on
+    longest_plans: float = 0.0  # share of plans of the most lines, besides those of any length
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Lessons with one optimizer, whose learning rate rises shortly to `full_rate` and then falls in a straight line.
+
+    `fall_steps` is how long the fall from full to nothing would take, and `zero_at` the step at which it would end.
+    """
+
+    lessons: tuple[Lesson, ...]
+    full_rate: float
+    fall_steps: float
+    zero_at: int
+    seed: int
+
+    @property
+    def steps(self) -> int:
+        return sum(lesson.steps for lesson in self.lessons)
+
+    def rate(self, step: int) -> float:
+        return self.full_rate * min(1.0, step / WARM_UP_STEPS, 0.01 + (self.zero_at - step) / self.fall_steps)
+
+
+# First learn to calculate, then to judge: with much judging from the start, verdicts stay poor. Then, more slowly, what is
+# hardest: to settle, and at last to find the steps that a line names.
+STAGES = (
+    Stage(
+        lessons=(
+            Lesson(720, (0.10, 0.42, 0.15, 0.14, 0.06, 0.08, 0.05), seed=10),
+            Lesson(1280, (0.10, 0.16, 0.06, 0.30, 0.11, 0.17, 0.10), seed=11),
+        ),
+        full_rate=1.0,
+        fall_steps=1920.0,
+        zero_at=2400,
+        seed=0,
+    ),
+    Stage(
+        lessons=(Lesson(600, (0.16, 0.06, 0.02, 0.22, 0.12, 0.24, 0.18), seed=12),),
+        full_rate=0.25,
+        fall_steps=1400.0,
+        zero_at=1400,
+        seed=1,
+    ),
+    Stage(
+        lessons=(Lesson(1200, (0.32, 0.06, 0.02, 0.15, 0.10, 0.20, 0.15), seed=13, reference_weight=15.0),),
+        full_rate=0.25,
+        fall_steps=1600.0,
+        zero_at=1600,
+        seed=2,
+    ),
+    Stage(
+        lessons=(Lesson(900, (0.45, 0.05, 0.02, 0.10, 0.16, 0.12, 0.10), seed=14, reference_weight=15.0),),
+        full_rate=0.22,
+        fall_steps=900.0,
+        zero_at=900,
+        seed=3,
+    ),
+    Stage(
+        lessons=(Lesson(600, (0.12, 0.04, 0.02, 0.14, 0.12, 0.11, 0.09), seed=15, reference_weight=15.0, longest_plans=0.36),),
+        full_rate=0.2,
+        fall_steps=600.0,
+        zero_at=600,
+        seed=4,
+    ),
+)
+STEPS = sum(stage.steps for stage in STAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +115,18 @@ class Row:
         return len(self.prompt) + len(self.completion)
 
 
-def train(tokenizer: Tokenizer, plan: Plan, *, after_step: Callable[[int, Llama, float], None]) -> Llama:
+def train(tokenizer: Tokenizer, *, after_step: Callable[[int, Llama, float], None]) -> Llama:
     """Trains one model; `after_step` gets the step, the model and the loss, and must not change the model."""
-    torch.manual_seed(plan.seed)
+    torch.manual_seed(0)
     model = Llama(Shape(vocabulary=tokenizer.get_vocab_size()))
-    optimizer = Optimizer(model)
-    for step, rows in enumerate(_batches(tokenizer, plan), start=1):
-        loss = _loss(model, rows)
-        optimizer.step(loss, learning_rate_share=_learning_rate_share(step, plan))
-        after_step(step, model, loss.item())
+    taken = 0
+    for stage in STAGES:
+        optimizer = Optimizer(model)
+        for step, rows in enumerate(_batches(tokenizer, stage), start=1):
+            loss = _loss(model, rows)
+            optimizer.step(loss, learning_rate_share=stage.rate(step))
+            taken += 1
+            after_step(taken, model, loss.item())
     return model
 
 
@@ -79,34 +147,44 @@ def held_out_scores(model: Llama, rows: Sequence[Row]) -> dict[str, float]:
     return {kind: round(sum(hits) / len(hits), 3) for kind, hits in sorted(right.items())}
 
 
-def encode(tokenizer: Tokenizer, examples: Sequence[Example], plan: Plan) -> list[Row]:
+def encode(tokenizer: Tokenizer, examples: Sequence[Example], *, reference_weight: float = VALUE_WEIGHT) -> list[Row]:
     skeleton = {token for text in corpus.SKELETONS for token in tokenizer.encode(text).ids}
     prompts = tokenizer.encode_batch_fast([one.prompt for one in examples])
-    completions = tokenizer.encode_batch_fast([one.completion for one in examples])
+    completions = tokenizer.encode_batch([one.completion for one in examples])  # the fast one gives no tokens
     rows = []
     for one, prompt, answer in zip(examples, prompts, completions, strict=True):
-        weights = [1.0 if token in skeleton else plan.value_weight for token in answer.ids]
+        weights = [1.0 if token in skeleton else VALUE_WEIGHT for token in answer.ids]
         weights[-1] = 1.0
         if one.kind.startswith(("check", "settle")):
-            weights[VERDICT] = plan.verdict_weight
+            weights[VERDICT] = VERDICT_WEIGHT
+        if one.kind == "plan":
+            weights = _weigh_references(answer.tokens, weights, reference_weight)
         rows.append(Row(one.kind, prompt.ids, answer.ids, weights))
     return rows
 
 
-def _batches(tokenizer: Tokenizer, plan: Plan) -> Iterator[list[Row]]:
+def _weigh_references(tokens: Sequence[str], weights: Sequence[float], reference_weight: float) -> list[float]:
+    """The values between "depends_on" and the next "line" get this weight."""
+    weighed, is_reference = [], False
+    for token, weight in zip(tokens, weights, strict=True):
+        is_reference = token == "on" or (is_reference and token != "line")
+        weighed.append(reference_weight if is_reference and weight > 1 else weight)
+    return weighed
+
+
+def _batches(tokenizer: Tokenizer, stage: Stage) -> Iterator[list[Row]]:
     """Batches of rows of about the same length, in random order."""
-    pools = [
-        encode(tokenizer, corpus.examples(plan.pool, seed=10 + plan.seed + index, mix=mix), plan)
-        for index, mix in enumerate((LEARN_TO_WORK, LEARN_TO_JUDGE))
-    ]
-    rng = random.Random(plan.seed)
-    waiting: list[list[Row]] = []
-    for step in range(plan.steps):
-        if not waiting:
-            drawn = sorted(rng.sample(pools[step >= plan.work_share * plan.steps], plan.batch * 8), key=len)
-            waiting = [drawn[start : start + plan.batch] for start in range(0, len(drawn), plan.batch)]
-            rng.shuffle(waiting)
-        yield waiting.pop()
+    rng = random.Random(stage.seed)
+    for lesson in stage.lessons:
+        mix = {**dict(zip(corpus.KINDS, lesson.shares, strict=True)), corpus.LONGEST_PLANS: lesson.longest_plans}
+        pool = encode(tokenizer, corpus.examples(POOL, seed=lesson.seed, mix=mix), reference_weight=lesson.reference_weight)
+        waiting: list[list[Row]] = []
+        for _step in range(lesson.steps):
+            if not waiting:
+                drawn = sorted(rng.sample(pool, BATCH * 8), key=len)
+                waiting = [drawn[start : start + BATCH] for start in range(0, len(drawn), BATCH)]
+                rng.shuffle(waiting)
+            yield waiting.pop()
 
 
 def _loss(model: Llama, rows: Sequence[Row]) -> Tensor:
@@ -128,11 +206,6 @@ def _tensors(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor]:
         targets[index, len(row.prompt) : len(row)] = torch.tensor(row.completion)
         weights[index, len(row.prompt) : len(row)] = torch.tensor(row.weights)
     return tokens, targets[:, 1:], weights[:, 1:]
-
-
-def _learning_rate_share(step: int, plan: Plan) -> float:
-    """Full after a short warm-up until a fifth of the steps, then down in a straight line."""
-    return min(1.0, step / plan.warm_up_steps, 0.01 + (plan.steps - step) / (0.8 * plan.steps))
 
 
 def stopwatch() -> Callable[[], float]:

@@ -129,9 +129,9 @@ class EngineHost:
                 )
                 % {
                     "name": path.name,
-                    "needed": _gigabytes(fit.needed_bytes),
-                    "available": _gigabytes(fit.available_bytes),
-                    "missing": _gigabytes(fit.needed_bytes - fit.available_bytes),
+                    "needed": _size(fit.needed_bytes),
+                    "available": _size(fit.available_bytes),
+                    "missing": _size(fit.needed_bytes - fit.available_bytes),
                 },
                 missing_bytes=fit.needed_bytes - fit.available_bytes,
             )
@@ -294,5 +294,5 @@ def _last_words(log: Path) -> str:
     return "; ".join(dict.fromkeys(errors[-LAST_WORDS:] or [line.strip() for line in lines[-1:]]))
 
 
-def _gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 2**30:.1f} GB"
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.1f} GB" if size_bytes >= 2**30 else f"{size_bytes / 2**20:.0f} MB"
