@@ -6,6 +6,8 @@ import os
 
 from celery import Celery
 
+from orquestrador import filebroker  # noqa: F401 - makes the embedded broker known
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orquestrador.settings")
 
 app = Celery("orquestrador")

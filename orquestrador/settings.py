@@ -158,8 +158,8 @@ ORQ_TASKS_AT_ONCE = env.integer("ORQ_TASKS_AT_ONCE", 5)
 ORQ_TASK_TIME_LIMIT_S = env.integer("ORQ_TASK_TIME_LIMIT_S", 30 * 60)
 ORQ_LEASE_S = env.integer("ORQ_LEASE_S", 20)  # how long a silent worker keeps its task
 _DOORBELLS = ORQ_HOME / "run" / "broker"
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL") or "filesystem://localhost//"
-CELERY_BROKER_IS_EMBEDDED = CELERY_BROKER_URL.startswith("filesystem")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL") or "orqfiles://localhost//"  # orquestrador.filebroker
+CELERY_BROKER_IS_EMBEDDED = CELERY_BROKER_URL.startswith("orqfiles")
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "data_folder_in": str(_DOORBELLS / "queue"),
