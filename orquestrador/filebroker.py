@@ -26,9 +26,9 @@ TRANSPORT_ALIASES[SCHEME] = "orquestrador.filebroker:Transport"
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # kombu itself disagrees on names
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
-        _appear(Path(self.data_folder_out) / name, dumps(message))
+        _appear(Path(self.data_folder_out) / name, dumps(payload))
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         """The oldest message of `queue`, which is ours as soon as it has left the folder; raises Empty."""
