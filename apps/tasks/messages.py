@@ -26,6 +26,8 @@ def explain_task(task: Task) -> str:
 def describe(event: str, data: dict[str, Any], *, default: str = "") -> str:
     """A log entry in words, in the language of now."""
     known = _EVENTS.get(event)
+    if data.get("code") in _EXPLANATIONS:
+        data = {**data, "message": _EXPLANATIONS[data["code"]](data)}
     return known(defaultdict(str, data)) if known else default or event.replace("_", " ")
 
 
@@ -108,6 +110,8 @@ _EXPLANATIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "no_checker_answered": _no_checker,
     "no_model_answered": _no_model_answered,
     "subtasks_failed": _subtasks_failed,
+    "runaway_answer": lambda extra: _("It wrote the same text again and again, and was cut."),
+    "empty_work": lambda extra: _("Its answer was empty."),
     "time_limit": _time_limit,
     "unexpected": _unexpected,
 }

@@ -219,7 +219,7 @@ async def test_when_the_first_author_of_all_fails_so_does_the_step() -> None:
     play = scene(lambda asked: Overloaded("busy") if asked.purpose == "work" else None)
     with pytest.raises(Exception, match="subtasks failed") as caught:
         await play.run()
-    assert "no author delivered" in str(caught.value.extra)
+    assert "busy" in str(caught.value.extra["failed"][1])
     assert NoModelAnswered.code == "no_model_answered"
 
 

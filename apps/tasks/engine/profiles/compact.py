@@ -14,7 +14,7 @@ from apps.providers.contract import Message
 from apps.tasks.engine.errors import BadPlan, BadVerdict
 from apps.tasks.engine.types import Inputs, ModelRef, Plan, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
 
-MAX_LINES = 6
+MAX_LINES = 4
 _STEP = re.compile(r"\b(?:step|passo|etapa) (\d+)\b", re.IGNORECASE)
 _NUMBERING = re.compile(r"^\s*(?:[-*•]|\d+[.):])\s*")
 
