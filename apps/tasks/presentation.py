@@ -226,6 +226,8 @@ class Why:
     rejected: list[tuple[str, str]]
     is_disputed: bool
     author_was: str = ""  # the letter that the judge knew the author's side by
+    draft: str = ""  # what the author wrote, where the judge heard both sides
+    own_answer: str = ""  # what the checker would have answered
 
     @property
     def has_something(self) -> bool:
@@ -236,7 +238,10 @@ class Why:
 def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
     rejected: defaultdict[str, dict[str, str]] = defaultdict(dict)
     letters: dict[str, str] = {}
+    drafts: dict[str, str] = {}
     for step in trace:
+        if step["stage"] == "execute" and isinstance(step["result"], Mapping):
+            drafts[step["subtask"]] = step["result"].get("text") or ""
         if step["stage"] == "tie-break" and isinstance(step["result"], Mapping):
             letters[step["subtask"]] = (step["result"].get("ruling") or {}).get("author_was", "")
         if step["stage"] == "cast" and isinstance(step["result"], Mapping):
@@ -254,6 +259,8 @@ def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
                 rejected=sorted(rejected[subtask["id"]].items()),
                 is_disputed=is_disputed(subtask, threshold_of(detail)),
                 author_was=letters.get(subtask["id"], ""),
+                draft=drafts.get(subtask["id"], "") if subtask["tie_break"] else "",
+                own_answer=verdict.get("own_answer") or "",
             )
         )
     return [why for why in found if why.has_something]

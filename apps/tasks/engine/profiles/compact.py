@@ -92,7 +92,7 @@ class CompactProfile:
     def read_ruling(self, data: Any) -> tuple[str, str]:
         if not isinstance(data, dict) or data.get("winner") not in ("A", "B", "neither") or "expected" not in data:
             raise BadVerdict("The winner must be A, B or neither.")
-        return data["winner"], f"= {data['expected']}"
+        return data["winner"], f"The answer is {data['expected']}."
 
     def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
         return prompt  # they understand no objections; asking again plainly is all that can be done
