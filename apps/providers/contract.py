@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 Role = Literal["system", "user", "assistant", "tool"]
+DownloadState = Literal["downloading", "paused", "completed", "failed", "already_downloaded"]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "unknown"]
 PROVIDER_KINDS = ("builtin", "lmstudio", "openai", "anthropic", "google", "mistral", "genspark", "openai_compatible")
 CAPABILITIES = ("chat", "vision", "tools", "json", "embeddings")
@@ -133,6 +134,32 @@ class CheckResult:
     error_code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A model that a server was told to fetch. What it has already is no job: then `job_id` is ""."""
+
+    state: DownloadState
+    job_id: str = ""
+    total_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadProgress:
+    """How far a download is. What the server does not say is None."""
+
+    state: DownloadState
+    downloaded_bytes: int | None = None
+    total_bytes: int | None = None
+    bytes_per_second: float | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """0 to 100; None as long as nobody knows how much there is to fetch."""
+        if not self.total_bytes or self.downloaded_bytes is None:
+            return None
+        return min(100.0, 100.0 * self.downloaded_bytes / self.total_bytes)
+
+
 @runtime_checkable
 class Adapter(Protocol):
     """What every provider kind can do. Made for one Connection; `aclose` gives back its sockets.
@@ -152,8 +179,13 @@ class Adapter(Protocol):
 
 @runtime_checkable
 class LocalAdapter(Adapter, Protocol):
-    """What a server on the person's own machine can do besides."""
+    """What a server on the person's own machine can do besides. NotSupported where this one cannot.
+
+    `load` and `unload` return when it is done, and do nothing when it was so already.
+    """
 
     async def load(self, model: str, *, context_length: int | None = None) -> None: ...
     async def unload(self, model: str) -> None: ...
     async def loaded(self) -> list[ModelInfo]: ...
+    async def download(self, name: str, *, quantization: str = "") -> Download: ...
+    async def download_progress(self, job_id: str) -> DownloadProgress: ...

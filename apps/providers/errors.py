@@ -10,12 +10,14 @@ OrquestradorError
     ├── Unreachable              nobody answers at the address
     ├── AddressRefused           the address is not one that this installation may call
     ├── BadRequest               the vendor refuses what we sent
-    │   └── ContextTooLong       it does not fit into the model's context
+    │   ├── ContextTooLong       it does not fit into the model's context
+    │   └── NotSupported         this server, or this version of it, cannot do that
     ├── ContentFiltered          the vendor will not answer this
     ├── MalformedAnswer          the answer is not what the protocol promises
     │   ├── NotAnApi             HTML, a redirect, or another service at that address
     │   ├── EmptyAnswer          a success without a word in it
-    │   └── SchemaMismatch       not the JSON that was asked for, also after asking again
+    │   ├── SchemaMismatch       not the JSON that was asked for, also after asking again
+    │   └── WrongModel           another model than the one that was asked has answered; `extra["partial"]` keeps its answer
     ├── Interrupted              the stream ended before its terminal marker; `extra["partial"]` keeps the text
     └── EngineError              the built-in engine cannot serve the model file
 """
@@ -93,6 +95,11 @@ class ContextTooLong(BadRequest):
     code = "context_too_long"
 
 
+class NotSupported(BadRequest):
+    code = "not_supported"
+    status = 409
+
+
 class ContentFiltered(ProviderError):
     code = "content_filtered"
 
@@ -111,6 +118,10 @@ class EmptyAnswer(MalformedAnswer):
 
 class SchemaMismatch(MalformedAnswer):
     code = "schema_mismatch"
+
+
+class WrongModel(MalformedAnswer):
+    code = "wrong_model"
 
 
 class Interrupted(ProviderError):

@@ -17,7 +17,7 @@ _ADAPTERS = {
     "builtin": "apps.providers.adapters.builtin.adapter:BuiltinAdapter",
     "openai_compatible": _COMPATIBLE,
     "genspark": _COMPATIBLE,
-    "lmstudio": _COMPATIBLE,
+    "lmstudio": "apps.providers.adapters.lmstudio.adapter:LMStudioAdapter",
     "openai": _COMPATIBLE,
     "mistral": _COMPATIBLE,
 }

@@ -11,11 +11,21 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
-from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, Message, ModelInfo
+from apps.providers.contract import (
+    ChatRequest,
+    CheckResult,
+    Completion,
+    Connection,
+    Delta,
+    Download,
+    DownloadProgress,
+    Message,
+    ModelInfo,
+)
 from apps.providers.engine.factory import engine_host
 from apps.providers.engine.host import Endpoint, EngineHost, ModelFile
 from apps.providers.engine.practice import practice_models
-from apps.providers.errors import EngineError, ProviderError
+from apps.providers.errors import EngineError, NotSupported, ProviderError
 
 
 class BuiltinAdapter:
@@ -73,6 +83,17 @@ class BuiltinAdapter:
                 details = {"memory_bytes": state.memory_bytes, "started_at": state.started_at, "pid": state.pid}
                 found.append(replace(info, context_window=state.context_length, details={**info.details, **details}))
         return found
+
+    async def download(self, name: str, *, quantization: str = "") -> Download:
+        raise NotSupported(
+            _("The built-in engine fetches no models. Put the GGUF file of %(name)s into %(folder)s, then sync its models.")
+            % {"name": name, "folder": self.host.models_dir}
+        )
+
+    async def download_progress(self, job_id: str) -> DownloadProgress:
+        raise NotSupported(
+            _("The built-in engine fetches no models. Put GGUF files into %s, then sync its models.") % self.host.models_dir
+        )
 
     async def aclose(self) -> None:
         """Gives back the sockets. The processes stay for others, and end by themselves when idle."""
