@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from apps.providers.adapters.chat import encode
 from apps.providers.adapters.openai_compatible.answer import AnswerReader, read_usage
 from apps.providers.adapters.openai_compatible.models import models_in
 from apps.providers.adapters.openai_compatible.quirks import Quirks
-from apps.providers.adapters.openai_compatible.wire import api_base, chat_body, encode
+from apps.providers.adapters.openai_compatible.wire import api_base, chat_body
 from apps.providers.adapters.text import TextCleaner, ThinkSplitter
 from apps.providers.contract import ChatRequest, Message, ToolCall, Usage
 from apps.providers.errors import AuthenticationFailed, ContentFiltered, EmptyAnswer, Interrupted, MalformedAnswer

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from apps.providers.adapters.openai_compatible.failures import VendorError, error_of, find_error, http_failure, retry_after_s
+from apps.providers.adapters.failures import VendorError, error_of, find_error, http_failure, retry_after_s
 from apps.providers.adapters.text import redact
 from apps.providers.errors import (
     AuthenticationFailed,

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from apps.providers.adapters.openai_compatible import sse
-from apps.providers.adapters.openai_compatible.sse import LineTooLong, SseEvent, SseParser
+from apps.providers.adapters import sse
+from apps.providers.adapters.sse import LineTooLong, SseEvent, SseParser
 from apps.providers.errors import Interrupted, MalformedAnswer, NotAnApi
 from tests.providers.compatible import REQUEST, adapter_at, complete, stream
 from tests.servers.bytes_server import (

@@ -2,96 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import re
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
-import httpx
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from apps.common.errors import AddressNotAllowed
-from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client, normalise_base_url
-from apps.providers.adapters.base import Call, TimedBytes, address_refused, display_name, transport_failure
+from apps.common.http import normalise_base_url
+from apps.providers.adapters.answer import Answer
+from apps.providers.adapters.base import Call
+from apps.providers.adapters.chat import ChatAdapter
 from apps.providers.adapters.openai_compatible.answer import AnswerReader
-from apps.providers.adapters.openai_compatible.failures import http_failure, request_id_of
 from apps.providers.adapters.openai_compatible.models import models_in
 from apps.providers.adapters.openai_compatible.presets import PRESETS, Preset
 from apps.providers.adapters.openai_compatible.quirks import Quirks
-from apps.providers.adapters.openai_compatible.reading import Source, read_answer, read_json
-from apps.providers.adapters.openai_compatible.wire import api_base, chat_body, encode
-from apps.providers.adapters.schema import answer_in_schema
+from apps.providers.adapters.openai_compatible.wire import api_base, chat_body
 from apps.providers.adapters.text import redact
-from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, ModelInfo
-from apps.providers.errors import (
-    AuthenticationFailed,
-    ContentFiltered,
-    EmptyAnswer,
-    Interrupted,
-    MalformedAnswer,
-    ProviderError,
-)
+from apps.providers.contract import ChatRequest, Completion, Connection, ModelInfo
+from apps.providers.errors import AuthenticationFailed, Interrupted
 
-CHECK_TIMEOUT_S = 15.0
-LIST_TIMEOUT_S = 30.0
-LARGEST_ERROR_BODY = 64 * 1024
 TEXTS_PER_REQUEST = 256  # of embeddings
-# Keep-alive signals without an answer are believed for this many times the idle time-out: a long prefill sends nothing else.
-PATIENCE = 3.0
-# A compressed stream is held back until a block of it is full.
-_STREAM_HEADERS = {"accept": "text/event-stream", "accept-encoding": "identity"}
 
 
-class OpenAICompatibleAdapter:
+class OpenAICompatibleAdapter(ChatAdapter):
     """Made for one connection and one event loop; `aclose` gives back its sockets."""
 
     def __init__(self, connection: Connection) -> None:
         preset = PRESETS.get(connection.kind, Preset())
-        self.connection = connection
-        self.base_url = api_base(normalise_base_url(connection.base_url or preset.base_url))
-        self.name = display_name(connection) if connection.base_url else connection.name or connection.kind
-        self._options: Mapping[str, Any] = {**preset.quirks, **connection.quirks}
-        self._quirks: dict[str, Quirks] = {}  # by model: a server may take what one of its models refuses
-        self._key = connection.api_key.strip()
-        self._client = make_client(
-            allow_private=connection.allow_private,
-            connect_timeout_s=connection.connect_timeout_s,
-            idle_timeout_s=connection.idle_timeout_s,
-            headers=self._headers(),
+        super().__init__(
+            connection,
+            base_url=api_base(normalise_base_url(connection.base_url or preset.base_url)),
+            options={**preset.quirks, **connection.quirks},
         )
-
-    async def list_models(self) -> list[ModelInfo]:
-        return await self._list_models(Call(self.connection, total_timeout_s=self._at_most(LIST_TIMEOUT_S)))
-
-    async def check(self) -> CheckResult:
-        """Asks for the model list, once. Says in words what is wrong; never raises a ProviderError."""
-        call = Call(self.connection, total_timeout_s=self._at_most(CHECK_TIMEOUT_S), max_attempts=1)
-        try:
-            models = await self._list_models(call)
-        except ProviderError as error:
-            return CheckResult(ok=False, message=error.message, latency_ms=call.latency_ms, error_code=error.code)
-        message = ngettext("Answers, and lists %(count)d model.", "Answers, and lists %(count)d models.", len(models))
-        if not models:
-            message = _("Answers, but lists no model. Download or load one there.")
-        return CheckResult(True, message % {"count": len(models)}, latency_ms=call.latency_ms, models=len(models))
-
-    async def complete(self, request: ChatRequest) -> Completion:
-        """A whole answer. Silence before its first byte is work, and counts only against `total_timeout_s`."""
-        async with aclosing(self._answer(request, is_stream=False)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Completion):
-                    return piece
-        raise AssertionError("an answer ends with its Completion")
-
-    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta | Completion]:
-        """Deltas, then the Completion. Who stops reading early closes the generator (`contextlib.aclosing`)."""
-        async with aclosing(self._answer(request, is_stream=True)) as pieces:
-            async for piece in pieces:
-                yield piece
 
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
         """One vector per text, in the order of the texts."""
@@ -103,151 +45,20 @@ class OpenAICompatibleAdapter:
             vectors += self._vectors(answer, len(batch))
         return vectors
 
-    async def aclose(self) -> None:
-        await self._client.aclose()
-
-    def _answer(self, request: ChatRequest, *, is_stream: bool) -> AsyncGenerator[Delta | Completion]:
-        call = Call(self.connection)
-        if request.json_schema is None:
-            return self._with_retries(request, call, is_stream=is_stream)
-        return answer_in_schema(request, lambda again: self._with_retries(again, call, is_stream=is_stream))
-
-    async def _with_retries(self, request: ChatRequest, call: Call, *, is_stream: bool) -> AsyncGenerator[Delta | Completion]:
-        """Asks until an answer comes; in a stream only as long as the caller has seen nothing of it."""
-        quirks = self._quirks.setdefault(request.model, Quirks.of(self._options))
-        adapted: set[str] = set()
-        while True:
-            body = chat_body(request, quirks, is_stream=is_stream)
-            has_spoken = False
-            try:
-                async with aclosing(self._ask_once(request, body, call, is_stream=is_stream)) as pieces:
-                    async for piece in pieces:
-                        has_spoken = is_stream
-                        yield piece
-                return
-            except ProviderError as error:
-                if has_spoken:
-                    raise
-                if not quirks.learn(error, body, adapted):
-                    await call.wait_to_try_again(error)
-
-    async def _ask_once(
-        self, request: ChatRequest, body: dict[str, Any], call: Call, *, is_stream: bool
-    ) -> AsyncGenerator[Delta | Completion]:
-        body.update(self._options.get("extra_body", {}))
-        answer = AnswerReader()
-        request_id = ""
-        try:
-            async with self._open("POST", "/chat/completions", call, body=body, is_stream=is_stream) as response:
-                request_id = request_id_of(response.headers)
-                async with aclosing(self._deltas(response, answer, call)) as deltas:
-                    async for delta in deltas:
-                        call.saw_token()
-                        yield delta
-            completion = answer.completion(request, call, request_id=request_id)
-            self._refuse_useless(completion, answer)
-        except ProviderError as error:
-            error.request_id = error.request_id or request_id
-            if answer.has_begun or isinstance(error, Interrupted | EmptyAnswer | ContentFiltered):
-                error.extra["partial"] = answer.completion(request, call, request_id=request_id)
-            raise
-        yield completion
-
-    async def _deltas(self, response: httpx.Response, answer: AnswerReader, call: Call) -> AsyncGenerator[Delta]:
-        no_content_s = float(self._options.get("no_content_timeout_s", PATIENCE * self.connection.idle_timeout_s))
-        body = TimedBytes(response, call, no_content_timeout_s=no_content_s)
-        try:
-            async with aclosing(read_answer(body, answer, self._source(response))) as deltas:
-                async for delta in deltas:
-                    yield delta
-        except TRANSPORT_ERRORS as error:
-            if answer.finish:  # the answer was whole; only the end of the connection was untidy
-                return
-            raise transport_failure(error, name=self.name, has_begun=True) from error
-
-    @asynccontextmanager
-    async def _open(
-        self, method: str, path: str, call: Call, *, body: Mapping[str, Any] | None = None, is_stream: bool = False
-    ) -> AsyncIterator[httpx.Response]:
-        """A response that is a success, closed at the end whatever happens."""
-        if not self._key.isascii() or not self._key.isprintable():
-            raise AuthenticationFailed(_("The key of %s holds characters that no key has. Paste it again.") % self.name)
-        call.requests += 1
-        request = self._client.build_request(
-            method,
-            self.base_url + path,
-            content=None if body is None else encode(body),
-            headers=_STREAM_HEADERS if is_stream else None,
-            timeout=self._timeout(call, is_stream=is_stream),
-            extensions={MAY_REPEAT: True},
-        )
-        response = await self._send(request, call)
-        try:
-            if not response.is_success:
-                raise await self._refusal(response, call)
-            yield response
-        finally:
-            await response.aclose()
-
-    async def _send(self, request: httpx.Request, call: Call) -> httpx.Response:
-        try:
-            async with asyncio.timeout(call.deadline - time.monotonic()) as limit:
-                response = await self._client.send(request, stream=True)
-        except AddressNotAllowed as error:
-            raise address_refused(error) from error
-        except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
-            if limit.expired():
-                raise call.timed_out() from error
-            raise transport_failure(error, name=self.name, has_begun=False) from error
-        response.headers.encoding = "latin-1"  # httpx would guess it anew at every look-up
-        return response
-
-    async def _refusal(self, response: httpx.Response, call: Call) -> ProviderError:
-        text = b""
-        try:
-            async with aclosing(TimedBytes(response, call, no_content_timeout_s=LIST_TIMEOUT_S).chunks()) as chunks:
-                async for chunk in chunks:
-                    text += chunk
-                    if len(text) > LARGEST_ERROR_BODY:
-                        break
-        except (*TRANSPORT_ERRORS, ProviderError):
-            text = b""  # the status alone says enough
-        return http_failure(
-            response.status_code,
-            response.headers,
-            text.decode("utf-8", "replace"),
-            name=self.name,
-            url=str(response.request.url),
-            secret=self._key,
-            is_chat=not response.request.url.path.endswith("/models"),
-        )
-
-    async def _ask_json(self, method: str, path: str, call: Call, *, body: Mapping[str, Any] | None = None) -> Any:
-        while True:
-            try:
-                async with self._open(method, path, call, body=body) as response:
-                    return await self._json_of(response, call)
-            except ProviderError as error:
-                await call.wait_to_try_again(error)
-
-    async def _json_of(self, response: httpx.Response, call: Call) -> Any:
-        source = self._source(response)
-        try:
-            answer = await read_json(TimedBytes(response, call, no_content_timeout_s=math.inf), source)
-        except TRANSPORT_ERRORS as error:
-            raise transport_failure(error, name=self.name, has_begun=True) from error
-        if refusal := source.error_in(answer):
-            raise refusal
-        return answer
-
     async def _list_models(self, call: Call) -> list[ModelInfo]:
         models = models_in(await self._ask_json("GET", "/models", call))
         if models is None:
-            raise MalformedAnswer(
-                _("%(name)s answers at %(url)s/models, but not with a list of models. Check the base URL and the kind.")
-                % {"name": self.name, "url": self.base_url}
-            )
+            raise self._no_list()
         return models
+
+    def _new_quirks(self) -> Quirks:
+        return Quirks.of(self._options)
+
+    def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
+        return "/chat/completions", chat_body(request, quirks, is_stream=is_stream)
+
+    def _new_answer(self, body: Mapping[str, Any]) -> Answer:
+        return AnswerReader()
 
     def _vectors(self, answer: Any, expected: int) -> list[list[float]]:
         rows = answer.get("data") if isinstance(answer, Mapping) else None
@@ -255,12 +66,10 @@ class OpenAICompatibleAdapter:
             ordered = sorted(rows or (), key=lambda row: row.get("index", 0))
             vectors = [[float(number) for number in row["embedding"]] for row in ordered]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise MalformedAnswer(_("%s answers, but not with embeddings.") % self.name) from error
-        if len(vectors) != expected or not all(vectors):
-            raise MalformedAnswer(_("%s gave another number of embeddings than it was asked for.") % self.name)
-        return vectors
+            raise self._no_vectors() from error
+        return self._checked_vectors(vectors, expected)
 
-    def _refuse_useless(self, completion: Completion, answer: AnswerReader) -> None:
+    def _refuse_useless(self, completion: Completion, answer: Answer) -> None:
         if answer.finish == "error":
             raise Interrupted(_("%s stopped in the middle of the answer because of an error of its own.") % self.name)
         ban_text = self._options.get("ban_text")
@@ -268,28 +77,4 @@ class OpenAICompatibleAdapter:
             raise AuthenticationFailed(
                 _("%s does not allow this account to ask.") % self.name, vendor_message=redact(completion.text, self._key)
             )
-        if completion.text.strip() or completion.tool_calls:
-            return
-        if answer.refusal or completion.finish_reason == "content_filter":
-            raise ContentFiltered(_("%s will not answer this.") % self.name, vendor_message=redact(answer.refusal, self._key))
-        if completion.finish_reason != "length":  # a budget that thinking used up is an answer that is cut, not an empty one
-            raise EmptyAnswer(_("%s answered without a word.") % self.name)
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"accept": "application/json", "content-type": "application/json", "user-agent": "Orquestrador"}
-        headers |= self._options.get("headers", {})
-        if self._key and self._key.isascii() and self._key.isprintable():
-            scheme = self._options.get("auth_scheme", "Bearer")
-            headers[self._options.get("auth_header", "authorization")] = f"{scheme} {self._key}".strip()
-        return headers
-
-    def _timeout(self, call: Call, *, is_stream: bool) -> httpx.Timeout:
-        read_s = self.connection.idle_timeout_s if is_stream else call.total_timeout_s
-        usual = self._client.timeout
-        return httpx.Timeout(connect=usual.connect, read=read_s, write=usual.write, pool=usual.pool)
-
-    def _source(self, response: httpx.Response) -> Source:
-        return Source(name=self.name, url=str(response.request.url), secret=self._key, headers=response.headers)
-
-    def _at_most(self, seconds: float) -> float:
-        return min(seconds, self.connection.total_timeout_s)
+        super()._refuse_useless(completion, answer)

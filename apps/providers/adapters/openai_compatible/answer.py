@@ -1,7 +1,6 @@
 """From OpenAI's answer JSON, whole or in pieces, to a Completion.
 
-One reader for both: a whole answer is a stream of one piece. Servers disagree on nearly every field, so each is read
-as if it might be missing, null, repeated or of another type.
+Servers disagree on nearly every field, so each is read as if it might be missing, null, repeated or of another type.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.providers.adapters.base import Call
-from apps.providers.adapters.text import TextCleaner, ThinkSplitter, clean
-from apps.providers.contract import ChatRequest, Completion, Delta, FinishReason, Message, ToolCall, Usage
+from apps.providers.adapters.answer import Answer, count_in, text_of
+from apps.providers.adapters.text import ThinkSplitter, clean
+from apps.providers.contract import Delta, FinishReason, ToolCall, Usage
 
-CHARACTERS_PER_TOKEN = 4
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop", "eosFound": "stop",
     "length": "length", "max_tokens": "length", "model_length": "length", "max_output_tokens": "length",
@@ -25,61 +23,42 @@ _FINISH: dict[str, FinishReason] = {
 }  # fmt: skip
 
 
-class AnswerReader:
+class AnswerReader(Answer):
     """Collects the pieces of one answer."""
 
+    FINISH = _FINISH
+
     def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._thoughts: list[str] = []
-        self.refusal = ""
-        self.model = ""
-        self.answer_id = ""
-        self.finish = ""  # as the vendor writes it; "" until it does
-        self.usage: Usage | None = None
-        self._text_cleaner, self._reasoning_cleaner = TextCleaner(), TextCleaner()
+        super().__init__()
         self._thinking = ThinkSplitter()
         self._calls = _ToolCalls()
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return self._calls.as_tuple()
 
     @property
     def has_begun(self) -> bool:
         return bool(self._texts or self._thoughts or self._calls.calls)
 
-    @property
-    def text(self) -> str:
-        return "".join(self._texts)
-
     def feed(self, piece: Mapping[str, Any]) -> Delta | None:
-        """Takes one chunk, or one whole answer. Gives the new text, if there is any."""
-        if _text(piece.get("model")):
+        if text_of(piece.get("model")):
             self.model = clean(piece["model"])
-        self.answer_id = self.answer_id or _text(piece.get("id"))
+        self.answer_id = self.answer_id or text_of(piece.get("id"))
         choice = _first_choice(piece)
         self._take_usage(piece, choice)
-        self.finish = _text(choice.get("finish_reason")) or self.finish
+        self.finish = text_of(choice.get("finish_reason")) or self.finish
         return self._take_message(self._message(choice))
 
+    def is_whole(self, body: Any) -> bool:
+        return isinstance(body, dict) and isinstance(body.get("choices"), list) and bool(body["choices"])
+
+    def is_content(self, piece: Mapping[str, Any]) -> bool:
+        return bool(piece.get("choices"))
+
     def end(self) -> Delta | None:
-        """What was held back because more could have changed its meaning."""
         text, reasoning = self._thinking.end()
         return self._add(text + self._text_cleaner.end(), reasoning + self._reasoning_cleaner.end())
-
-    def completion(self, request: ChatRequest, call: Call, *, request_id: str = "") -> Completion:
-        """The answer as far as it came."""
-        text, reasoning, tool_calls = self.text, "".join(self._thoughts), self._calls.as_tuple()
-        arguments = "".join(call.arguments for call in tool_calls)
-        usage = self.usage or estimated_usage(request, text + reasoning + arguments)
-        return Completion(
-            text=text,
-            finish_reason=self._finish_reason(bool(tool_calls)),
-            usage=usage,
-            model=self.model or request.model,
-            reasoning=reasoning,
-            tool_calls=tool_calls,
-            request_id=request_id or self.answer_id,
-            latency_ms=call.latency_ms,
-            first_token_ms=call.first_token_ms,
-            attempts=call.requests,
-        )
 
     def _message(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
         """The new words: `delta` in a stream, `message` in a whole answer, `text` from old servers."""
@@ -90,10 +69,6 @@ class AnswerReader:
             return message
         return {"content": choice.get("text")}
 
-    def _finish_reason(self, has_tool_calls: bool) -> FinishReason:
-        reason = _FINISH.get(self.finish, "unknown")
-        return "tool_calls" if has_tool_calls and reason in ("stop", "unknown") else reason
-
     def _take_usage(self, piece: Mapping[str, Any], choice: Mapping[str, Any]) -> None:
         """The last one counts: servers repeat it on every chunk with growing figures."""
         groq = piece.get("x_groq")
@@ -103,7 +78,7 @@ class AnswerReader:
 
     def _take_message(self, message: Mapping[str, Any]) -> Delta | None:
         text, reasoning = _content(message.get("content"))
-        self.refusal += _text(message.get("refusal"))
+        self.refusal += text_of(message.get("refusal"))
         reasoning += _reasoning(message)
         calls = message.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
@@ -114,15 +89,6 @@ class AnswerReader:
         if reasoning:
             thought += self._reasoning_cleaner.feed(reasoning)
         return self._add(answer, thought)
-
-    def _add(self, text: str, reasoning: str) -> Delta | None:
-        if not text and not reasoning:
-            return None
-        if text:
-            self._texts.append(text)
-        if reasoning:
-            self._thoughts.append(reasoning)
-        return Delta(text=text, reasoning=reasoning)
 
 
 @dataclass
@@ -144,8 +110,8 @@ class _ToolCalls:
             return
         function = piece.get("function")
         function = function if isinstance(function, dict) else {}
-        call = self._find(piece.get("index"), _text(piece.get("id")))
-        call.name = call.name or clean(_text(function.get("name")))
+        call = self._find(piece.get("index"), text_of(piece.get("id")))
+        call.name = call.name or clean(text_of(function.get("name")))
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             call.arguments += arguments
@@ -177,8 +143,8 @@ def read_usage(usage: Any) -> Usage | None:
     """Token counts under either of OpenAI's two sets of names; None where there are none, also when all are zero."""
     if not isinstance(usage, dict):
         return None
-    inputs = _count(usage, "prompt_tokens") or _count(usage, "input_tokens")
-    outputs = _count(usage, "completion_tokens") or _count(usage, "output_tokens")
+    inputs = count_in(usage, "prompt_tokens") or count_in(usage, "input_tokens")
+    outputs = count_in(usage, "completion_tokens") or count_in(usage, "output_tokens")
     if not inputs and not outputs:
         return None
     input_details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
@@ -186,21 +152,9 @@ def read_usage(usage: Any) -> Usage | None:
     return Usage(
         inputs,
         outputs,
-        cached_tokens=_count(input_details, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens"),
-        reasoning_tokens=_count(output_details, "reasoning_tokens"),
+        cached_tokens=count_in(input_details, "cached_tokens") or count_in(usage, "prompt_cache_hit_tokens"),
+        reasoning_tokens=count_in(output_details, "reasoning_tokens"),
     )
-
-
-def estimated_usage(request: ChatRequest, answer: str) -> Usage:
-    """About four characters a token; marked, so that nobody takes it for a count."""
-    asked = sum(_size(message) for message in request.messages)
-    if request.json_schema or request.tools:
-        asked += len(json.dumps([request.json_schema and dict(request.json_schema), *map(dict, request.tools)], default=str))
-    return Usage(-(-asked // CHARACTERS_PER_TOKEN), -(-len(answer) // CHARACTERS_PER_TOKEN), is_estimated=True)
-
-
-def _size(message: Message) -> int:
-    return len(message.content) + sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
 
 
 def _first_choice(piece: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -212,7 +166,7 @@ def _first_choice(piece: Mapping[str, Any]) -> Mapping[str, Any]:
 def _content(content: Any) -> tuple[str, str]:
     """(answer, reasoning) of a content that is a text, or a list of typed pieces."""
     if not isinstance(content, list):
-        return _text(content), ""
+        return text_of(content), ""
     text = reasoning = ""
     for item in content:
         if isinstance(item, str):
@@ -221,25 +175,16 @@ def _content(content: Any) -> tuple[str, str]:
             thought = item.get("thinking")
             reasoning += _content(thought)[0]
         elif isinstance(item, dict):
-            text += _text(item.get("text"))
+            text += text_of(item.get("text"))
     return text, reasoning
 
 
 def _reasoning(message: Mapping[str, Any]) -> str:
     """The first of the fields that hold it; servers that fill several fill them with the same."""
     for field in ("reasoning_content", "reasoning"):
-        if _text(message.get(field)):
-            return _text(message[field])
+        if text_of(message.get(field)):
+            return text_of(message[field])
     details = message.get("reasoning_details")
     if not isinstance(details, list):
         return ""
-    return "".join(_text(item.get("text")) or _text(item.get("summary")) for item in details if isinstance(item, dict))
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(counts: Any, field: str) -> int:
-    value = counts.get(field) if isinstance(counts, dict) else None
-    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12 else 0
+    return "".join(text_of(item.get("text")) or text_of(item.get("summary")) for item in details if isinstance(item, dict))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,11 +43,6 @@ def chat_body(request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> dict[
     if request.json_schema is not None:
         _ask_for_json(body, request, quirks.response_format)
     return body
-
-
-def encode(body: Mapping[str, Any]) -> bytes:
-    """JSON that every server can read, also when somebody pasted half a character."""
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _message(message: Message) -> dict[str, Any]:

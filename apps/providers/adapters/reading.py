@@ -13,10 +13,10 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import DRAIN_TIMEOUT_S, TimedBytes
-from apps.providers.adapters.openai_compatible.answer import AnswerReader
-from apps.providers.adapters.openai_compatible.failures import error_of, find_error, web_page
-from apps.providers.adapters.openai_compatible.sse import LineTooLong, SseEvent, SseParser
+from apps.providers.adapters.failures import error_of, find_error, web_page
+from apps.providers.adapters.sse import JsonObjects, LineTooLong, SseEvent, SseParser
 from apps.providers.contract import Delta
 from apps.providers.errors import Interrupted, MalformedAnswer, ProviderError
 
@@ -48,17 +48,19 @@ class Source:
         return error_of(vendor, status=None, headers=self.headers, name=self.name, secret=self.secret)
 
 
-async def read_answer(body: TimedBytes, answer: AnswerReader, source: Source) -> AsyncGenerator[Delta]:
+async def read_answer(body: TimedBytes, answer: Answer, source: Source) -> AsyncGenerator[Delta]:
     """Feeds `answer` and yields the new words. Raises Interrupted when the answer ends without saying that it has ended."""
     async with aclosing(body.chunks()) as chunks:
         head = await _head(chunks)
         first = head.lstrip(_BLANK)[:1]
         if first == b"<":
             raise web_page(source.name, source.url)
-        if first in (b"{", b"[") or (first and source.says_json):
+        if first == b"[" and answer.MAY_BE_AN_ARRAY:
+            deltas = _events(JsonObjects(), head, chunks, body, answer, source)
+        elif first in (b"{", b"[") or (first and source.says_json):
             deltas = _whole(head, chunks, answer, source)
         else:
-            deltas = _events(head, chunks, body, answer, source)
+            deltas = _events(SseParser(), head, chunks, body, answer, source)
         async with aclosing(deltas):
             async for delta in deltas:
                 yield delta
@@ -83,7 +85,7 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     return head
 
 
-async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: AnswerReader, source: Source) -> AsyncGenerator[Delta]:
+async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: Answer, source: Source) -> AsyncGenerator[Delta]:
     raw = b"".join([head, *[chunk async for chunk in chunks]])
     if not source.has_framing and not raw.rstrip().endswith((b"}", b"]")):
         raise Interrupted(_("The answer of %s broke off.") % source.name)
@@ -91,7 +93,7 @@ async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: AnswerReader
     error = source.error_in(body)
     if error:
         raise error
-    if not isinstance(body, dict) or not isinstance(body.get("choices"), list) or not body["choices"]:
+    if not answer.is_whole(body):
         raise MalformedAnswer(_("%s answers, but not with a chat answer. Check its base URL and kind.") % source.name)
     for delta in (answer.feed(body), answer.end()):
         if delta:
@@ -99,34 +101,38 @@ async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: AnswerReader
 
 
 async def _events(
-    head: bytes, chunks: AsyncIterator[bytes], body: TimedBytes, answer: AnswerReader, source: Source
+    parser: SseParser | JsonObjects,
+    head: bytes,
+    chunks: AsyncIterator[bytes],
+    body: TimedBytes,
+    answer: Answer,
+    source: Source,
 ) -> AsyncGenerator[Delta]:
-    parser = SseParser()
-    is_done = False
     try:
         async with aclosing(_parsed(parser, head, chunks)) as events:
             async for event in events:
-                if is_done:
-                    continue  # what follows [DONE] is no part of the answer; it is read so that the connection can be kept
-                is_done = event.data.lstrip().startswith("[DONE]")
-                if is_done:
-                    body.saw_end(wait_s=DRAIN_TIMEOUT_S)
+                if answer.has_ended:
+                    continue  # what follows the end is no part of the answer; it is read so that the connection can be kept
+                if event.data.lstrip().startswith("[DONE]"):
+                    answer.has_ended = True
                 elif (piece := _piece(event, source, may_be_cut=parser.has_ended)) is not None:
                     if delta := answer.feed(piece):
                         yield delta
-                    if answer.finish:
-                        body.saw_end()
-                    elif piece.get("choices"):
+                    if answer.is_content(piece):
                         body.saw_content()
+                if answer.has_ended:
+                    body.saw_end(wait_s=DRAIN_TIMEOUT_S)
+                elif answer.finish:
+                    body.saw_end()
     except LineTooLong as error:
         raise MalformedAnswer(_("%s sends an event without end; it was cut off.") % source.name) from error
     if last := answer.end():
         yield last
-    if not is_done and not answer.finish:
+    if not answer.is_complete:
         raise Interrupted(_("The answer of %s broke off.") % source.name)
 
 
-async def _parsed(parser: SseParser, head: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[SseEvent]:
+async def _parsed(parser: SseParser | JsonObjects, head: bytes, chunks: AsyncIterator[bytes]) -> AsyncGenerator[SseEvent]:
     for event in parser.feed(head):
         yield event
     async for chunk in chunks:

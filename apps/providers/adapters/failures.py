@@ -1,6 +1,7 @@
-"""What an OpenAI-compatible server says when it refuses, as one of our errors.
+"""What a vendor says when it refuses, as one of our errors.
 
-Codes and shapes: OpenAI's SDK 3.52, its error guide, and what Mistral, llama.cpp, vLLM, LM Studio, OpenRouter, Groq and
+Gateways pass other vendors' errors on, so all shapes are known to all adapters. Codes and shapes: OpenAI's SDK 3.52 and its
+error guide, Anthropic's and Google's error references, and what Mistral, llama.cpp, vLLM, LM Studio, OpenRouter, Groq and
 Genspark were seen to send (collected 2026-11-20).
 """
 
@@ -33,8 +34,10 @@ from apps.providers.errors import (
 )
 
 _OUT_OF_CREDIT = re.compile(
-    r"insufficient[_ ](?:quota|credit|balance|funds)|credit[_ ]balance|credit[_ ]exhausted|(?:spend|usage)_limit_exceeded"
-    r"|exceeded your current quota|billing_hard_limit|billing_not_active|payment required|out of credits",
+    r"insufficient[_ ](?:quota|credit|balance|funds)|credit[_ ]balance|credit[_ ]exhausted"
+    r"|(?:spend|usage)_limit_(?:exceeded|reached)"
+    r"|exceeded your current quota|billing_hard_limit|billing_not_active|payment required|out of credits"
+    r"|billing_error|specified (?:API )?usage limits|credits are depleted",
     re.IGNORECASE,
 )
 _CONTEXT = re.compile(
@@ -47,19 +50,25 @@ _CONTEXT = re.compile(
 _FILTERED = re.compile(
     r"content[_ ](?:filter|policy)|ResponsibleAIPolicy|content_blocked|moderation|safety system", re.IGNORECASE
 )
+# Google says "exceeded your current quota" of every limit, also of those that are over in a minute.
+_OUT_OF_CREDIT_AT_GOOGLE = re.compile(r"credits are depleted|billing account|spending? (?:cap|limit)", re.IGNORECASE)
+_BAD_KEY = re.compile(r"API_KEY_INVALID|API_KEY_EXPIRED|api key (?:not valid|expired)|organization_on_hold", re.IGNORECASE)
 _BUSY = re.compile(r"overload|capacity|\bbusy\b|slots? available|loading model|unavailable", re.IGNORECASE)
 _KEY = re.compile(r"api[ _-]?key|api token|unauthori[sz]ed|authentication|credentials", re.IGNORECASE)
 # The status that a type or code stands for, when an error comes inside a success and so without a status of its own.
 _STATUS_OF = (
-    (re.compile(r"rate_limit|too_many|slow_down", re.IGNORECASE), 429),
+    (re.compile(r"rate_limit|too_many|slow_down|RESOURCE_EXHAUSTED", re.IGNORECASE), 429),
+    (re.compile(r"billing_error", re.IGNORECASE), 402),
+    (re.compile(r"request_too_large", re.IGNORECASE), 413),
     (re.compile(r"invalid_api_key|authentication|unauthori[sz]ed", re.IGNORECASE), 401),
     (re.compile(r"permission|forbidden|access_denied", re.IGNORECASE), 403),
     (re.compile(r"overloaded|unavailable", re.IGNORECASE), 503),
-    (re.compile(r"timeout|timed out", re.IGNORECASE), 408),
+    (re.compile(r"timeout|timed out|DEADLINE_EXCEEDED", re.IGNORECASE), 408),
     (re.compile(r"not_found|unknown_model", re.IGNORECASE), 404),
     (re.compile(r"server_error|internal|api_error|upstream", re.IGNORECASE), 500),
-    (re.compile(r"invalid|bad_?request|unsupported|validation", re.IGNORECASE), 400),
+    (re.compile(r"invalid|bad_?request|unsupported|validation|FAILED_PRECONDITION|OUT_OF_RANGE", re.IGNORECASE), 400),
 )
+_DAILY = re.compile(r"PerDay|per day|daily (?:limit|quota)")
 _TRY_AGAIN_IN = re.compile(r"(?:try again|retry) in ((?:[\d.]+(?:ms|s|m|h)\s?)+)", re.IGNORECASE)
 _DURATION = re.compile(r"([\d.]+)(ms|s|m|h)", re.IGNORECASE)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -75,10 +84,16 @@ class VendorError:
     code: str = ""
     param: str = ""
     request_id: str = ""
+    details: str = ""  # what it adds as JSON: Google's quotas and how long to wait
 
     @property
     def words(self) -> str:
         return f"{self.type} {self.code} {self.message}"
+
+    @property
+    def is_for_today(self) -> bool:
+        """Whether a limit of the day is reached, which no waiting within a call gets over."""
+        return bool(_DAILY.search(f"{self.message} {self.details}"))
 
 
 def find_error(body: Any, *, is_error: bool = False) -> VendorError | None:
@@ -88,18 +103,20 @@ def find_error(body: Any, *, is_error: bool = False) -> VendorError | None:
     if not isinstance(body, dict):
         return VendorError(message=body[:LONGEST_SEARCHED] if isinstance(body, str) else "") if is_error else None
     error = body.get("error")
-    if not error and not is_error and ("choices" in body or "data" in body or not ("message" in body or "detail" in body)):
+    if not error and not is_error and ("choices" in body or "data" in body or not _is_complaint(body)):
         return None
     if isinstance(error, str):
         body = {"message": error, **{name: body[name] for name in ("code", "type", "request_id") if name in body}}
     elif isinstance(error, dict):
         body = {"request_id": body.get("request_id"), **error}
+    details = body.get("details")
     return VendorError(
         message=_message(body)[:LONGEST_SEARCHED],
-        type=_word(body.get("type")),
-        code=_word(body.get("code")) or _word(body.get("status")),
+        type=_word(body.get("type")) or _word(body.get("status")),
+        code=_reason_in(details) or _word(body.get("code")) or _word(body.get("status")),
         param=_word(body.get("param")),
         request_id=_word(body.get("request_id")),
+        details=json.dumps(details)[:LONGEST_SEARCHED] if details else "",
     )
 
 
@@ -120,13 +137,15 @@ def error_of(
         vendor_message=redact(vendor.message, secret),
         request_id=request_id_of(headers) or vendor.request_id,
         http_status=status,
-        retry_after_s=retry_after_s(headers, f"{vendor.message} {body_text[:LONGEST_SEARCHED]}"),
+        retry_after_s=retry_after_s(headers, f"{vendor.message} {vendor.details} {body_text[:LONGEST_SEARCHED]}"),
         param=vendor.param,
         vendor_type=vendor.type,
         vendor_code=vendor.code,
     )
     if kind is ProviderError and (status or 0) >= 500:
         error.retryable = True
+    if kind is RateLimited and vendor.is_for_today:
+        error.retryable = False
     if headers.get("x-should-retry") in ("true", "false") and not isinstance(error, OutOfCredit):
         error.retryable = headers["x-should-retry"] == "true"
     if error.vendor_message:
@@ -207,9 +226,10 @@ def _classify(vendor: VendorError, status: int | None, name: str) -> tuple[type[
     words = vendor.words
     if vendor.message.startswith("Unexpected endpoint or method"):  # LM Studio, with status 200
         return NotAnApi, _("%s does not know this address. Its base URL must end with /v1.") % name
-    if status == 402 or (status in (None, 400, 403, 429) and _OUT_OF_CREDIT.search(words)):
+    no_credit = _OUT_OF_CREDIT_AT_GOOGLE if vendor.type == "RESOURCE_EXHAUSTED" else _OUT_OF_CREDIT
+    if status == 402 or (status in (None, 400, 403, 429) and no_credit.search(words)):
         return OutOfCredit, _("The account at %s has no credit left, or has reached its spending limit.") % name
-    if status in (401, 407):
+    if status in (401, 407) or (status == 400 and _BAD_KEY.search(words)):
         return AuthenticationFailed, _("%s refuses the key. Check that it is right, whole and not expired.") % name
     if status in (400, 413, 422, 500, None) and _CONTEXT.search(words):
         return ContextTooLong, _("The text is too long for the context of this model at %s.") % name
@@ -252,6 +272,21 @@ def _implied_status(vendor: VendorError) -> int | None:
             if word and pattern.search(word):
                 return status
     return None
+
+
+def _is_complaint(body: Mapping[str, Any]) -> bool:
+    """Whether a body without `error` is one all the same; in Anthropic's events `message` is an object, and no complaint."""
+    return "detail" in body or isinstance(body.get("message"), str)
+
+
+def _reason_in(details: Any) -> str:
+    """Anthropic's `details.error_code`, or the reason in one of Google's details."""
+    if isinstance(details, Mapping):
+        return _word(details.get("error_code"))
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, Mapping) and _word(detail.get("reason")):
+            return _word(detail["reason"])
+    return ""
 
 
 def _message(body: Mapping[str, Any]) -> str:

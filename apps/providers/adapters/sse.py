@@ -12,6 +12,7 @@ from typing import NamedTuple
 LONGEST_LINE = 16 * 1024 * 1024  # an image of several megabytes arrives as one line
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
+_STRUCTURE = re.compile(rb"[\"\\{}\[\]]")
 
 
 class LineTooLong(ValueError):
@@ -36,6 +37,7 @@ class SseParser:
         self._name = ""
         self._data: list[bytes] = []
         self._data_size = 0
+        self._bare = JsonObjects(longest=longest_line)
 
     def feed(self, data: bytes) -> list[SseEvent]:
         if self._ended_with_cr and data.startswith(b"\n"):
@@ -80,11 +82,15 @@ class SseParser:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
+            if self._bare.is_inside:
+                self._bare.forget()
             self._data.append(value)
             self._data_size += len(value)
             self._count(0)
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
+        elif self._bare.is_inside or line.lstrip().startswith(b"{"):
+            return next(iter(self._bare.feed(line)), None)  # Google puts errors between events as JSON without a field
         return None  # comments, id, retry and unknown fields say nothing here
 
     def _dispatch(self) -> SseEvent | None:
@@ -93,3 +99,63 @@ class SseParser:
         if not data:
             return None
         return SseEvent(name, b"\n".join(data).decode("utf-8", "replace"))
+
+
+class JsonObjects:
+    """Cuts whole objects out of JSON that comes in pieces: those of an array, or one that stands alone."""
+
+    def __init__(self, *, longest: int = LONGEST_LINE) -> None:
+        self.has_ended = False
+        self._longest = longest
+        self.forget()
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether an object has begun and not ended."""
+        return self._depth > 0
+
+    def forget(self) -> None:
+        """Drops what has begun."""
+        self._unfinished: list[bytes] = []
+        self._size = self._depth = 0
+        self._is_in_string = self._is_escaped = False
+
+    def feed(self, data: bytes) -> list[SseEvent]:
+        events = []
+        begins, escaped_at = 0, 0 if self._is_escaped else -1
+        for found in _STRUCTURE.finditer(data):
+            at, mark = found.start(), found[0]
+            if at == escaped_at:
+                continue
+            if self._is_in_string:
+                self._is_in_string = mark != b'"'
+                escaped_at = at + 1 if mark == b"\\" else -1
+            elif mark == b'"':
+                self._is_in_string = self.is_inside
+            elif mark == b"{" or (mark == b"[" and self.is_inside):
+                begins = begins if self.is_inside else at
+                self._depth += 1
+            elif mark in b"}]" and self.is_inside:
+                self._depth -= 1
+                if not self._depth:
+                    events.append(self._object(data[begins : at + 1]))
+        self._is_escaped = escaped_at == len(data)
+        if self.is_inside:
+            self._keep(data[begins:])
+        return events
+
+    def end(self) -> list[SseEvent]:
+        """Nothing: an object that has not ended is none."""
+        self.has_ended = True
+        return []
+
+    def _keep(self, piece: bytes) -> None:
+        self._unfinished.append(piece)
+        self._size += len(piece)
+        if self._size > self._longest:
+            raise LineTooLong(f"an object is longer than {self._longest} bytes")
+
+    def _object(self, last_piece: bytes) -> SseEvent:
+        whole = b"".join((*self._unfinished, last_piece))
+        self._unfinished, self._size = [], 0
+        return SseEvent("", whole.decode("utf-8", "replace"))
