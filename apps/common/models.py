@@ -6,11 +6,12 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-import jsonschema
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 8}  # US dollars; a token can cost 0.00000005
 PERCENT: dict[str, Any] = {"max_digits": 5, "decimal_places": 2}
@@ -44,14 +45,13 @@ class CheckedJSON(models.JSONField):
     """A JSON column that is checked against its JSON Schema on every write."""
 
     def __init__(self, *args: Any, schema: dict | None = None, **kwargs: Any) -> None:
-        self.schema = schema or {}
+        self.checker = Draft202012Validator(schema or {})  # made once: making it costs more than using it
         super().__init__(*args, **kwargs)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value is not None and not hasattr(value, "as_sql"):
-            try:
-                jsonschema.validate(value, self.schema)
-            except jsonschema.ValidationError as error:
+            error = best_match(self.checker.iter_errors(value))
+            if error is not None:
                 where = "/".join(map(str, error.absolute_path)) or self.name
                 raise ValidationError({self.name: f"{where}: {error.message}"}) from error
         return super().get_db_prep_save(value, connection)

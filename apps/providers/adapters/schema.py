@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -77,6 +78,12 @@ def schema_in_words(schema: Mapping[str, Any]) -> str:
 
 
 def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    return _validator_of(json.dumps(schema))
+
+
+@lru_cache(maxsize=64)
+def _validator_of(text: str) -> Draft202012Validator:
+    schema = json.loads(text)
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

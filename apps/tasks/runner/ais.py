@@ -90,13 +90,13 @@ def _rows_for(task: Task) -> list[AIModel]:
 
     A sample task stays among the practice models: it must never spend anybody's money.
     """
-    if task.is_sample:
-        wanted = Q(is_practice=True)
-    else:
-        routable = [row.pk for row in routable_models(task.team, include_failed=True)]
-        wanted = Q(pk__in=routable) | Q(public_id__in=list(task.cast.values()))
-    rows = AIModel.objects.in_use().filter(wanted, provider__team=task.team_id)
-    return [row for row in rows.select_related("provider").prefetch_related("quality") if row.is_chat]
+    rows = [] if task.is_sample else routable_models(task.team_id, include_failed=True)
+    missing = set(task.cast.values()) - {str(row.public_id) for row in rows}
+    if task.is_sample or missing:
+        wanted = Q(is_practice=True) if task.is_sample else Q(public_id__in=missing)
+        others = AIModel.objects.in_use().filter(wanted, provider__team=task.team_id)
+        rows = [*rows, *others.select_related("provider").prefetch_related("quality")]
+    return [row for row in rows if row.is_chat]
 
 
 def candidate_of(row: AIModel) -> Candidate:

@@ -54,6 +54,10 @@ class _Finished:
     started_at: datetime
     finished_at: datetime
 
+    @property
+    def outcome(self) -> dict[str, Any]:
+        return {"result": self.stored, "finished_at": self.finished_at, "error": ""}
+
 
 class DatabaseJournal:
     """The engine's Journal for one task and one holder of its lease."""
@@ -64,7 +68,7 @@ class DatabaseJournal:
         self._steps: dict[str, Any] = {}
         self._answers: dict[str, Answer | OrquestradorError] = {}
         self._began: dict[str, datetime] = {}
-        self._calls: dict[str, int] = {}  # rows of our own calls: under the same key another worker may have begun one since
+        self._calls: dict[str, uuid.UUID] = {}  # our own calls: under the same key another worker may have begun one since
         self._finished: list[_Finished] = []
         self._one_writes = asyncio.Lock()  # parallel subtasks share what waits to be written
 
@@ -109,35 +113,38 @@ class DatabaseJournal:
     async def call_begin(
         self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
     ) -> None:
-        public_id = uuid.uuid4()  # a write that is repeated, because nobody heard whether it was done, is done once
+        public_id = self._calls[key] = (
+            uuid.uuid4()
+        )  # a write that is repeated, because nobody heard whether it was done, is done once
 
         def write(row: Subtask | None) -> None:
             step = key.partition("#")[0]
             opened = Step(task=self.task, subtask=row, key=step, stage=purpose, started_at=self._began[step])
             Step.objects.bulk_create([opened], ignore_conflicts=True)  # the first call of a stage makes it visible
-            asked = projections.model_row(model)
-            fresh = {
-                "subtask": row,
-                "key": key,
-                "purpose": purpose,
-                "model": asked,
-                "model_name": model.label,
-                "request": [{"role": message.role, "content": message.content} for message in request.messages],
-            }
-            call, _ = Call.objects.get_or_create(task=self.task, public_id=public_id, defaults=fresh)
-            self._calls[key] = call.pk
+            [asked] = projections.model_rows(model)
+            call = Call(
+                public_id=public_id,
+                task=self.task,
+                subtask=row,
+                key=key,
+                purpose=purpose,
+                model=asked,
+                model_name=model.label,
+                request=[{"role": message.role, "content": message.content} for message in request.messages],
+            )
+            Call.objects.bulk_create([call], ignore_conflicts=True)
             projections.call_begun(self.task, row, purpose, model, asked)
 
         await self._write(write, subtask, tell=True)
 
     async def call_partial(self, key: str, text: str) -> None:
-        await self._write(lambda row: Call.objects.filter(pk=self._calls[key]).update(text=text), None)
+        await self._write(lambda row: Call.objects.filter(public_id=self._calls[key]).update(text=text), None)
 
     async def call_finish(self, key: str, model: ModelRef, completion: Completion) -> Decimal | None:
         answer = Answer(model, completion)
 
         def write(row: Subtask | None) -> Decimal | None:
-            call = Call.objects.select_related("model__provider", "usage").get(pk=self._calls[key])
+            call = Call.objects.select_related("model__provider", "usage").get(public_id=self._calls[key])
             usage = call.usage or self._usage(call, completion=completion)
             call.status, call.finished_at = Call.Status.DONE, timezone.now()
             call.text, call.answer, call.usage = completion.text, msgspec.to_builtins(answer), usage
@@ -152,7 +159,7 @@ class DatabaseJournal:
         partial: Completion | None = error.extra.get("partial")
 
         def write(row: Subtask | None) -> Decimal | None:
-            call = Call.objects.select_related("model__provider", "usage").get(pk=self._calls[key])
+            call = Call.objects.select_related("model__provider", "usage").get(public_id=self._calls[key])
             usage = call.usage or self._usage(call, completion=partial, error_code=error.code)
             call.status, call.finished_at, call.usage = Call.Status.FAILED, timezone.now(), usage
             call.error_code, call.error = error.code, error.message
@@ -168,7 +175,7 @@ class DatabaseJournal:
         """Keep what had come of an answer that we cut ourselves. Also works when the lease is gone."""
 
         def write() -> None:
-            started = Call.objects.filter(pk=self._calls[key], status=Call.Status.STARTED)
+            started = Call.objects.filter(public_id=self._calls[key], status=Call.Status.STARTED)
             call = started.select_related("model__provider").first()
             if call is not None:
                 call.text = text
@@ -201,7 +208,6 @@ class DatabaseJournal:
             assert row is not None
             why = explain(error.code, default=error.message, **error.extra)
             row.status, row.error, row.finished_at = SubtaskStatus.FAILED, why, timezone.now()
-            row.save(update_fields=["status", "error", "finished_at", "updated_at"])
             self._log("subtask_failed", row, level="error", code=error.code, message=why, **_plain(error.extra))
 
         await self._write(write, subtask, tell=True)
@@ -210,7 +216,6 @@ class DatabaseJournal:
         def write(row: Subtask | None) -> None:
             assert row is not None
             row.status = SubtaskStatus.SKIPPED
-            row.save(update_fields=["status", "updated_at"])
 
         await self._write(write, subtask, tell=True)
 
@@ -250,9 +255,10 @@ class DatabaseJournal:
             if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_until):
                 raise LeaseLost("another worker has taken this task over")
             rows = self._locked({item.order for item in waiting if item.order} | ({order} if order else set()))
-            for item in waiting:
-                self._store(item, rows.get(item.order or 0))
+            self._store(waiting, rows)
             given = change(rows[order] if order else None)
+            for row in rows.values():
+                row.save()
         if tell or waiting:
             announce.changed(self.task, *(row.public_id for row in rows.values()))
         return given
@@ -262,14 +268,24 @@ class DatabaseJournal:
             return {}
         return {row.order: row for row in Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)}
 
-    def _store(self, item: _Finished, row: Subtask | None) -> None:
-        """The stage's result, and what it changes in the rows that people see. Once: a cancel may come between write and word."""
-        fields = {"result": item.stored, "finished_at": item.finished_at, "error": ""}
-        if not Step.objects.filter(task=self.task, key=item.key, result__isnull=True).update(**fields):
-            fresh = {"subtask": row, "stage": item.stage, "started_at": item.started_at, **fields}
-            if not Step.objects.get_or_create(task=self.task, key=item.key, defaults=fresh)[1]:
-                return
-        projections.stage_done(self.task, item.stage, row, item.result)
+    def _store(self, waiting: tuple[_Finished, ...], rows: dict[int, Subtask]) -> None:
+        """The stages' results, and what they change in the rows that people see.
+
+        Each once: what a write stored whose end nobody heard of, because a cancel came between, is passed over.
+        """
+        if not waiting:
+            return
+        keys = [item.key for item in waiting]
+        known = dict(Step.objects.filter(task=self.task, key__in=keys).values_list("key", "finished_at"))
+        new = [item for item in waiting if known.get(item.key) is None]
+        Step.objects.bulk_create([self._step(item, rows.get(item.order or 0)) for item in new if item.key not in known])
+        for item in new:
+            if item.key in known:
+                Step.objects.filter(task=self.task, key=item.key).update(**item.outcome)
+            projections.stage_done(self.task, item.stage, rows.get(item.order or 0), item.result)
+
+    def _step(self, item: _Finished, row: Subtask | None) -> Step:
+        return Step(task=self.task, subtask=row, key=item.key, stage=item.stage, started_at=item.started_at, **item.outcome)
 
     def _usage(self, call: Call, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
         return usage_record(

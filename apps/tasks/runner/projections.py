@@ -1,4 +1,7 @@
-"""What each stage changes in the rows that people see; runs inside the transaction that stores the stage's result."""
+"""What each stage changes in the rows that people see; runs inside the transaction that stores the stage's result.
+
+Subtasks are only changed here: the journal saves each of them once, at the end of its transaction.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,11 @@ WRITTEN_AT_ONCE = ("plan", "conclude", "compose")  # the other stages are writte
 SEATS = {"execute": "executor", "validate": "validator", "tie-break": "tie_breaker"}
 
 
-def model_row(ref: ModelRef | None) -> AIModel | None:
-    return AIModel.objects.filter(public_id=ref.id).first() if ref else None
+def model_rows(*refs: ModelRef | None) -> list[AIModel | None]:
+    """The row of each, None where there is none (any more). One query."""
+    found = AIModel.objects.filter(public_id__in={ref.id for ref in refs if ref})
+    rows = {str(row.public_id): row for row in found}
+    return [rows.get(ref.id) if ref else None for ref in refs]
 
 
 def call_begun(task: Task, subtask: Subtask | None, stage: str, ref: ModelRef, model: AIModel | None) -> None:
@@ -32,9 +38,9 @@ def call_begun(task: Task, subtask: Subtask | None, stage: str, ref: ModelRef, m
     elif stage == "execute":
         _author_sits_down(subtask, ref, model)
     elif stage == "validate":
-        _update(subtask, status=SubtaskStatus.VALIDATING, validator=model, validator_family=ref.family, **empty)
+        _set(subtask, status=SubtaskStatus.VALIDATING, validator=model, validator_family=ref.family, **empty)
     elif stage == "tie-break":
-        _update(subtask, status=SubtaskStatus.TIE_BREAKING, tie_breaker=model, tie_breaker_family=ref.family)
+        _set(subtask, status=SubtaskStatus.TIE_BREAKING, tie_breaker=model, tie_breaker_family=ref.family)
 
 
 def _author_sits_down(subtask: Subtask, ref: ModelRef, model: AIModel | None) -> None:
@@ -42,7 +48,6 @@ def _author_sits_down(subtask: Subtask, ref: ModelRef, model: AIModel | None) ->
     subtask.status, subtask.attempts = SubtaskStatus.RUNNING, subtask.attempts + 1
     subtask.started_at = subtask.started_at or timezone.now()
     subtask.executor, subtask.executor_family = model, ref.family
-    subtask.save()
 
 
 def stage_done(task: Task, stage: str, subtask: Subtask | None, result: Any) -> None:
@@ -86,11 +91,11 @@ def plan_write(task: Task, planned: tuple[PlannedSubtask, ...]) -> None:
 
 
 def _drafted(task: Task, subtask: Subtask, draft: Draft) -> None:
-    _update(subtask, result=draft.text)
+    _set(subtask, result=draft.text)
 
 
 def _checked(task: Task, subtask: Subtask, check: Check) -> None:
-    _update(
+    _set(
         subtask,
         verdict=msgspec.to_builtins(check.verdict) if check.verdict else {"reason_not": check.reason_not},
         divergence=_percent(check.divergence.total) if check.divergence else None,
@@ -101,25 +106,26 @@ def _checked(task: Task, subtask: Subtask, check: Check) -> None:
 
 def _settled(task: Task, subtask: Subtask, settlement: Settlement) -> None:
     if settlement.ruling is not None:
-        _update(subtask, tie_break={"winner": SIDES[settlement.ruling.winner], "reason": settlement.ruling.reason})
+        _set(subtask, tie_break={"winner": SIDES[settlement.ruling.winner], "reason": settlement.ruling.reason})
 
 
 def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
     _count_quality(subtask, outcome)
     if outcome.escalate_because:
-        _update(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence))
+        _set(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence))
         ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data={"reason": outcome.escalate_because})
         return
-    _update(
+    author, checker, judge = model_rows(outcome.author, outcome.checker, outcome.judge)
+    _set(
         subtask,
         status=SubtaskStatus.COMPLETED,
         finished_at=timezone.now(),
         result=outcome.text,
-        executor=model_row(outcome.author),
+        executor=author,
         executor_family=outcome.author.family,
-        validator=model_row(outcome.checker),
+        validator=checker,
         validator_family=outcome.checker.family if outcome.checker else None,
-        tie_breaker=model_row(outcome.judge),
+        tie_breaker=judge,
         tie_breaker_family=outcome.judge.family if outcome.judge else None,
         tie_break={"winner": SIDES[outcome.winner], "reason": outcome.reason} if outcome.winner else None,
         verdict=msgspec.to_builtins(outcome.verdict) if outcome.verdict else subtask.verdict,
@@ -155,10 +161,9 @@ def _percent(value: float) -> Decimal:
     return Decimal(str(round(value, 2)))
 
 
-def _update(subtask: Subtask, **changes: Any) -> None:
+def _set(subtask: Subtask, **changes: Any) -> None:
     for name, value in changes.items():
         setattr(subtask, name, value)
-    subtask.save(update_fields=[*changes, "updated_at"])
 
 
 _SUBTASK_STAGES: dict[str, Callable[[Task, Subtask, Any], None]] = {
