@@ -246,6 +246,8 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "apps.tasks.models.TaskStatus",
         "SubtaskStatus": "apps.tasks.models.SubtaskStatus",
         "ProviderStatus": "apps.providers.models.Provider.Status",
+        "StateEnum": "apps.providers.models.AIModel.State",
+        "DownloadState": "apps.providers.models.ModelDownload.State",
         "HealthStatus": "apps.common.health.STATUSES",
         "PartStatus": "apps.common.health.PART_STATUSES",
     },

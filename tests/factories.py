@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, ModelDownload, Provider
 from apps.tasks.models import ExecutionLog, Subtask, Task
 
 PASSWORD = "correct horse battery"
@@ -89,6 +89,11 @@ def model_of(actor: Actor) -> AIModel:
     number = next(_numbers)
     provider = provider_of(actor)
     return AIModel.objects.create(provider=provider, key=f"model-{number}", family=f"family-{number}", capabilities=["chat"])
+
+
+@object_of("downloads")
+def download_of(actor: Actor) -> ModelDownload:
+    return ModelDownload.objects.create(provider=provider_of(actor), name="secret/model", state="completed")
 
 
 @object_of("tasks")

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.common.admin import BaseAdmin, JournalAdmin
-from apps.providers.models import AIModel, CreditUsage, Provider, QualityMetric
+from apps.providers.models import AIModel, CreditUsage, ModelDownload, Provider, QualityMetric
 
 
 @admin.register(Provider)
@@ -40,6 +40,14 @@ class AIModelAdmin(BaseAdmin):
         """What staff set here no sync changes."""
         obj.human_edits = sorted({*obj.human_edits, *form.changed_data})
         super().save_model(request, obj, form, change)
+
+
+@admin.register(ModelDownload)
+class ModelDownloadAdmin(JournalAdmin):
+    list_display = ("created_at", "provider", "name", "quantization", "state", "downloaded_bytes", "total_bytes", "last_error")
+    list_filter = ("state",)
+    search_fields = ("name", "provider__name")
+    ordering = ("-created_at",)
 
 
 @admin.register(CreditUsage)

@@ -20,7 +20,7 @@ from apps.providers import selectors, services
 from apps.providers import serializers as shapes
 from apps.providers.contract import CAPABILITIES, CheckResult
 from apps.providers.errors import ProviderError
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, ModelDownload, Provider
 
 # Which field a failure is about, so that a form can show it there.
 _FIELD_OF = {
@@ -197,12 +197,57 @@ class ModelsViewSet(TeamViewSet):
         model = async_to_sync(services.model_unload)(self.actor, self.get_object())
         return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
 
+    @extend_schema(request=shapes.WaitSerializer, responses=shapes.ModelStateSerializer)
+    @action(detail=True, methods=["post"])
+    def wait(self, request: Request, id: str) -> Response:
+        """Wait until it is in memory, whoever loads it, or for `timeout_s`; `state` says which. 409 as for loading."""
+        asked = _valid(shapes.WaitSerializer(data=request.data))
+        model = async_to_sync(services.model_wait)(self.actor, self.get_object(), **asked)
+        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
+
     @extend_schema(parameters=[OpenApiParameter("days", int, default=30)], responses=shapes.ModelStatsSerializer)
     @action(detail=True, methods=["get"])
     def stats(self, request: Request, id: str) -> Response:
         """What it was asked in the last days, what it cost, and how good it proved to be."""
         asked = _valid(shapes.DaysSerializer(data=request.query_params))
         return Response(shapes.ModelStatsSerializer(selectors.model_stats(self.get_object(), days=asked["days"])).data)
+
+
+class DownloadFilter(filters.FilterSet):
+    provider = filters.UUIDFilter(field_name="provider__public_id")
+
+    class Meta:
+        model = ModelDownload
+        fields = ("provider", "state")
+
+
+class DownloadsViewSet(TeamViewSet):
+    """Models that local servers were told to fetch. Reading asks the servers about those under way."""
+
+    visible = staticmethod(selectors.downloads_visible)
+    access = staticmethod(selectors.access_download)
+    queryset = ModelDownload.objects.all()
+    serializer_class = shapes.DownloadSerializer
+    filterset_class = DownloadFilter
+    ordering = ("-created_at",)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """How far the team's downloads are, the newest first."""
+        async_to_sync(services.downloads_refresh)(self.actor)
+        return super().list(request, *args, **kwargs)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """How far one download is."""
+        async_to_sync(services.downloads_refresh)(self.actor)
+        return super().retrieve(request, *args, **kwargs)
+
+    @extend_schema(request=shapes.NewDownloadSerializer, responses={201: shapes.DownloadSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Have a local server fetch a model; 409 where its provider cannot be told to."""
+        asked = _valid(shapes.NewDownloadSerializer(data=request.data, context=self.get_serializer_context()))
+        download = async_to_sync(services.download_start)(self.actor, asked.pop("provider"), **asked)
+        return Response(self.get_serializer(download).data, status=status.HTTP_201_CREATED)
 
 
 def _valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
@@ -221,4 +266,4 @@ def _with_field(error: ProviderError) -> ProviderError:
     return error
 
 
-router_entries = [("providers", ProvidersViewSet), ("models", ModelsViewSet)]
+router_entries = [("providers", ProvidersViewSet), ("models/downloads", DownloadsViewSet), ("models", ModelsViewSet)]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.encryption import EncryptedText
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
-from apps.providers.contract import CAPABILITIES, TIERS, Connection
+from apps.providers.contract import CAPABILITIES, TIERS, Connection, DownloadProgress
 
 LOCAL_KINDS = ("builtin", "lmstudio")
 STRINGS = {"type": "array", "items": {"type": "string", "enum": list(CAPABILITIES)}, "uniqueItems": True}
@@ -168,6 +168,42 @@ class AIModel(Row):
         if self.failed_until is None:
             return self.state == self.State.FAILED
         return self.failed_until > timezone.now()
+
+
+class ModelDownload(Row):
+    """A model that a server was told to fetch, and how far that is. What the server does not say is None."""
+
+    class State(models.TextChoices):
+        DOWNLOADING = "downloading", _("Downloading")
+        PAUSED = "paused", _("Paused")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        ALREADY_DOWNLOADED = "already_downloaded", _("There already")
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="downloads", verbose_name=_("provider"))
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(_("model"), max_length=500)
+    quantization = models.CharField(_("quantization"), max_length=40, blank=True)
+    job_id = models.CharField(_("number at the server"), max_length=200, blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=State.choices)
+    downloaded_bytes = models.BigIntegerField(_("downloaded, bytes"), null=True, blank=True)
+    total_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
+    bytes_per_second = models.FloatField(_("bytes per second"), null=True, blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
+    checked_at = models.DateTimeField(_("last asked"), null=True, blank=True)
+
+    class Meta:
+        db_table = "ai_model_downloads"
+        verbose_name = _("download of a model")
+        verbose_name_plural = _("downloads of models")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def percent(self) -> float | None:
+        return DownloadProgress("downloading", self.downloaded_bytes, self.total_bytes).percent
 
 
 class CreditUsage(Row):

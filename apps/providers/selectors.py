@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.accounts.models import Team
 from apps.common.errors import NotFound
-from apps.providers.models import AIModel, CreditUsage, Provider
+from apps.providers.models import AIModel, CreditUsage, ModelDownload, Provider
 
 
 # ── Look-ups ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -34,6 +34,14 @@ def access_model(actor: Actor, public_id: UUID | str) -> AIModel:
     return model
 
 
+def access_download(actor: Actor, public_id: UUID | str) -> ModelDownload:
+    """One download of the actor's team, with its provider; NotFound otherwise."""
+    download = downloads_visible(actor).filter(public_id=_uuid(public_id)).first()
+    if download is None:
+        raise NotFound(_("There is no such download."))
+    return download
+
+
 def providers_visible(actor: Actor) -> QuerySet[Provider]:
     """The team's providers. Each carries `models_total`, `models_in_use` and `models_failed`. One query."""
     return Provider.objects.filter(team=actor.team).annotate(
@@ -46,6 +54,11 @@ def providers_visible(actor: Actor) -> QuerySet[Provider]:
 def models_visible(actor: Actor) -> QuerySet[AIModel]:
     """The team's models, each with its provider. One query."""
     return AIModel.objects.filter(provider__team=actor.team).select_related("provider")
+
+
+def downloads_visible(actor: Actor) -> QuerySet[ModelDownload]:
+    """The downloads that the team started, each with its provider, the newest first. One query."""
+    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider")
 
 
 # ── Routing ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from apps.common.api import PublicIdField, PublicSerializer
 from apps.providers import selectors
 from apps.providers.contract import CAPABILITIES, TIERS
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, ModelDownload, Provider
 
 
 class ProviderSerializer(PublicSerializer):
@@ -149,6 +149,35 @@ class ModelStateSerializer(serializers.Serializer):
 
 class LoadSerializer(serializers.Serializer):
     context_length = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=100_000_000)
+
+
+class WaitSerializer(serializers.Serializer):
+    timeout_s = serializers.FloatField(required=False, default=60, min_value=0, max_value=600)
+
+
+class NewDownloadSerializer(serializers.Serializer):
+    provider = PublicIdField(access=selectors.access_provider)
+    name = serializers.CharField(
+        max_length=500, help_text="A name of the server's catalogue, or the address of a model at Hugging Face."
+    )
+    quantization = serializers.CharField(
+        max_length=40, required=False, allow_blank=True, default="", help_text="Only with an address at Hugging Face."
+    )
+
+
+class DownloadSerializer(PublicSerializer):
+    provider = serializers.UUIDField(source="provider.public_id", read_only=True)
+    provider_name = serializers.CharField(source="provider.name", read_only=True)
+    state_label = serializers.CharField(source="get_state_display", read_only=True)
+    percent = serializers.FloatField(read_only=True, allow_null=True, help_text="Null as long as the size is unknown.")
+
+    class Meta:
+        model = ModelDownload
+        fields = (
+            "id", "provider", "provider_name", "name", "quantization", "state", "state_label", "downloaded_bytes", "total_bytes",
+            "percent", "bytes_per_second", "last_error", "checked_at", "created_at",
+        )  # fmt: skip
+        read_only_fields = fields
 
 
 class DaysSerializer(serializers.Serializer):

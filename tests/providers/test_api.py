@@ -290,7 +290,7 @@ def test_the_built_in_engine_loads_and_unloads_a_practice_model(client, actor, m
         async def anything(self, *given):
             raise AssertionError("only loading and unloading was asked for")
 
-        list_models = check = complete = stream = embed = loaded = anything
+        list_models = check = complete = stream = embed = loaded = download = download_progress = anything
 
     monkeypatch.setattr("apps.providers.services.models.make_adapter", lambda connection: Recorder())
     model = services.builtin_ensure(actor.team.pk).models.first()
@@ -307,6 +307,7 @@ def paths_of(provider, model):
     return [
         *(("get", path) for path in (one, other, f"{other}status/", f"{other}stats/")),
         *(("post", path) for path in (f"{one}toggle/", f"{one}check/", f"{one}models/sync/", f"{other}load/", f"{other}unload/")),
+        ("post", f"{other}wait/"),
         *((method, path) for method in ("patch", "delete") for path in (one, other)),
     ]
 
@@ -329,6 +330,8 @@ def test_viewers_read_and_change_nothing(actor):
         assert answer.status_code == (200 if method == "get" else 403), (method, path)
     problem(viewer.post("/api/providers/", OPENAI), 403)
     problem(viewer.post("/api/providers/discover/"), 403)
+    assert viewer.get("/api/models/downloads/").status_code == 200
+    problem(viewer.post("/api/models/downloads/", {"provider": str(model.provider.public_id), "name": "qwen/qwen3-4b"}), 403)
 
 
 def test_the_schema_describes_every_path(client):
@@ -337,5 +340,6 @@ def test_the_schema_describes_every_path(client):
         "/api/providers/", "/api/providers/{id}/toggle/", "/api/providers/{id}/check/", "/api/providers/{id}/models/sync/",
         "/api/providers/status/", "/api/providers/discover/", "/api/models/", "/api/models/with-status/",
         "/api/models/{id}/status/", "/api/models/{id}/load/", "/api/models/{id}/unload/", "/api/models/{id}/stats/",
+        "/api/models/{id}/wait/", "/api/models/downloads/",
     ):  # fmt: skip
         assert path in paths

@@ -1,5 +1,6 @@
 """Everything that changes providers, their models, and what is known of their use and quality."""
 
+from apps.providers.services.downloads import download_start, downloads_refresh
 from apps.providers.services.models import (
     model_create,
     model_delete,
@@ -8,6 +9,7 @@ from apps.providers.services.models import (
     model_recovered,
     model_unload,
     model_update,
+    model_wait,
 )
 from apps.providers.services.practice import builtin_ensure, builtin_ensure_for_all, practice_switch
 from apps.providers.services.providers import (
@@ -29,6 +31,8 @@ __all__ = [
     "connection_try",
     "cost_of",
     "discover",
+    "download_start",
+    "downloads_refresh",
     "model_create",
     "model_delete",
     "model_failed",
@@ -36,6 +40,7 @@ __all__ = [
     "model_recovered",
     "model_unload",
     "model_update",
+    "model_wait",
     "models_sync",
     "practice_switch",
     "provider_check",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
@@ -25,6 +27,7 @@ from apps.providers.services.providers import must_work
 _PRICES = ("price_input", "price_output", "price_cached")
 _CHANGEABLE = ("display_name", "family", "tier", "capabilities", "context_window", "is_active", *_PRICES)
 FAILED_FOR_S = 60.0
+LOOK_EVERY_S = 0.5  # while waiting for a load
 State = AIModel.State
 
 
@@ -98,6 +101,27 @@ async def model_unload(actor: Actor, model: AIModel) -> AIModel:
     return model
 
 
+async def model_wait(actor: Actor, model: AIModel, *, timeout_s: float = 60.0) -> AIModel:
+    """Wait until its server has it in memory, at most `timeout_s`; whoever loads it. Its `state` says what came of it.
+
+    Ends early when a load of it fails. Raises Conflict where the provider does not load, or ProviderError.
+    """
+    await in_db(must_work, actor)
+    deadline = time.monotonic() + timeout_s
+    async with aclosing(_local_adapter(model)) as adapter:
+        while True:
+            if model.key in [info.key for info in await adapter.loaded()]:
+                await in_db(model_recovered, model)
+                await in_db(_mark, model, State.LOADED)
+                return model
+            await in_db(model.refresh_from_db, fields=["state", "last_error", "failed_until"])
+            if model.state == State.LOADED:  # it was, and is no longer
+                await in_db(_mark, model, State.AVAILABLE)
+            if model.state == State.FAILED or time.monotonic() >= deadline:
+                return model
+            await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
+
+
 def model_failed(model: AIModel, error: OrquestradorError | str, *, for_s: float = FAILED_FOR_S) -> None:
     """Remember that it failed and why; it is left out of routing for `for_s` seconds."""
     model.state = State.FAILED
@@ -142,10 +166,15 @@ def _apply(model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None
 
 def _local_adapter(model: AIModel) -> LocalAdapter:
     """Its provider's adapter, which must be one that loads and unloads."""
-    adapter = make_adapter(model.provider.connection)
+    message = _("%(provider)s decides by itself what it keeps in memory; “%(model)s” cannot be loaded or unloaded from here.")
+    return local_adapter(model.provider, message % {"provider": model.provider, "model": model})
+
+
+def local_adapter(provider: Provider, refusal: str) -> LocalAdapter:
+    """Its adapter, to be closed by the caller; Conflict with these words where it is none of a local server."""
+    adapter = make_adapter(provider.connection)
     if not isinstance(adapter, LocalAdapter):
-        message = _("%(provider)s decides by itself what it keeps in memory; “%(model)s” cannot be loaded or unloaded from here.")
-        raise Conflict(message % {"provider": model.provider, "model": model})
+        raise Conflict(refusal)
     return adapter
 
 

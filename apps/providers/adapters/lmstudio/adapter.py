@@ -15,12 +15,13 @@ from django.utils.translation import ngettext
 
 from apps.common.http import normalise_base_url
 from apps.providers.adapters.base import Call
+from apps.providers.adapters.chat import CHECK_TIMEOUT_S, LIST_TIMEOUT_S
 from apps.providers.adapters.lmstudio import memory
 from apps.providers.adapters.lmstudio.downloads import Downloads
 from apps.providers.adapters.lmstudio.listing import find, models_v0, models_v1
 from apps.providers.adapters.lmstudio.locks import usual_folder
 from apps.providers.adapters.lmstudio.native import NativeClient
-from apps.providers.adapters.openai_compatible.adapter import CHECK_TIMEOUT_S, LIST_TIMEOUT_S, OpenAICompatibleAdapter
+from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
 from apps.providers.adapters.openai_compatible.wire import api_base
 from apps.providers.contract import (
     ChatRequest,

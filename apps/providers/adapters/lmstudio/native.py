@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from apps.common.errors import AddressNotAllowed
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
 from apps.providers.adapters.base import Call, TimedBytes, address_refused, transport_failure
-from apps.providers.adapters.openai_compatible.failures import http_failure
-from apps.providers.adapters.openai_compatible.reading import Source, read_json
-from apps.providers.adapters.openai_compatible.wire import encode
+from apps.providers.adapters.chat import encode
+from apps.providers.adapters.failures import http_failure
+from apps.providers.adapters.reading import Source, read_json
 from apps.providers.contract import Connection
 from apps.providers.errors import AuthenticationFailed, NotAnApi, ProviderError
 

@@ -1,0 +1,116 @@
+"""Having a local server fetch a model, and keeping how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+from itertools import groupby
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.common.db import in_db
+from apps.providers.contract import Download, DownloadProgress, LocalAdapter
+from apps.providers.errors import BadRequest, ProviderError
+from apps.providers.models import ModelDownload, Provider
+from apps.providers.services import checks
+from apps.providers.services.checks import FieldErrors
+from apps.providers.services.models import local_adapter
+from apps.providers.services.providers import must_work
+from apps.providers.services.sync import listing_store
+
+ASKED_AGAIN_AFTER = timedelta(seconds=1)  # however many people watch
+State = ModelDownload.State
+_PROGRESS = ("state", "downloaded_bytes", "total_bytes", "bytes_per_second", "last_error", "checked_at", "updated_at")
+_FINISHED = (State.COMPLETED, State.ALREADY_DOWNLOADED)
+
+
+async def download_start(actor: Actor, provider: Provider, *, name: str, quantization: str = "") -> ModelDownload:
+    """Have the provider fetch a model. A download of its that is under way already is given back as it is.
+
+    Raises Conflict where the provider fetches none, BadInput by field, or ProviderError.
+    """
+    await in_db(must_work, actor)
+    errors = FieldErrors()
+    name = checks.text(name, "name", errors, most=500, required=True)
+    quantization = checks.text(quantization, "quantization", errors, most=40)
+    errors.raise_if_any()
+    refusal = _("%s cannot be told to fetch a model from here.") % provider
+    async with aclosing(local_adapter(provider, refusal)) as adapter:
+        started = await adapter.download(name, quantization=quantization)
+        download = await in_db(_keep, actor, provider, name, quantization, started)
+        if download.state in _FINISHED:
+            await _sync(provider, adapter)
+    return download
+
+
+async def downloads_refresh(actor: Actor) -> None:
+    """Ask the servers about the team's downloads under way. What cannot be asked keeps its state, and why in `last_error`."""
+    for provider, downloads in await in_db(_due, actor):
+        adapter = local_adapter(provider, _("%s cannot be told to fetch a model from here.") % provider)
+        async with aclosing(adapter):
+            await asyncio.gather(*(_refresh(download, adapter) for download in downloads))
+            if any(download.state in _FINISHED for download in downloads):
+                await _sync(provider, adapter)
+
+
+async def _refresh(download: ModelDownload, adapter: LocalAdapter) -> None:
+    try:
+        progress = await adapter.download_progress(download.job_id)
+    except BadRequest as error:  # the server does not know it any more
+        await in_db(_store, download, DownloadProgress("failed"), error.message)
+    except ProviderError as error:
+        await in_db(_store, download, None, error.message)
+    else:
+        await in_db(_store, download, progress, "")
+
+
+async def _sync(provider: Provider, adapter: LocalAdapter) -> None:
+    """The new model belongs in the list. When that fails now, the next sync finds it."""
+    try:
+        infos = await adapter.list_models()
+    except ProviderError:
+        return
+    await in_db(listing_store, provider, infos)
+
+
+def _keep(actor: Actor, provider: Provider, name: str, quantization: str, started: Download) -> ModelDownload:
+    under_way = provider.downloads.filter(job_id=started.job_id, state__in=(State.DOWNLOADING, State.PAUSED)).first()
+    if started.job_id and under_way:
+        return under_way
+    return ModelDownload.objects.create(
+        provider=provider,
+        owner=actor.user,
+        name=name,
+        quantization=quantization,
+        job_id=started.job_id,
+        state=started.state,
+        total_bytes=started.total_bytes,
+    )
+
+
+def _due(actor: Actor) -> list[tuple[Provider, list[ModelDownload]]]:
+    fresh = timezone.now() - ASKED_AGAIN_AFTER
+    due = ModelDownload.objects.filter(
+        Q(checked_at=None) | Q(checked_at__lt=fresh),
+        provider__team=actor.team,
+        provider__status=Provider.Status.ACTIVE,
+        state__in=(State.DOWNLOADING, State.PAUSED),
+    )
+    rows = due.select_related("provider").order_by("provider_id", "pk")
+    return [(provider, list(downloads)) for provider, downloads in groupby(rows, key=lambda row: row.provider)]
+
+
+def _store(download: ModelDownload, progress: DownloadProgress | None, last_error: str) -> None:
+    if progress:
+        download.state = progress.state
+        for field in ("downloaded_bytes", "total_bytes"):  # what was known stays known
+            if (value := getattr(progress, field)) is not None:
+                setattr(download, field, value)
+        download.bytes_per_second = progress.bytes_per_second
+    download.last_error = last_error
+    download.checked_at = timezone.now()
+    download.save(update_fields=_PROGRESS)
