@@ -84,6 +84,14 @@ def test_waiting_ends_at_once_when_the_load_failed(client, url, server):
     assert state["state"] == "failed" and "insufficient VRAM" in state["last_error"]
 
 
+def test_a_version_that_cannot_be_told_to_load_says_so_and_no_model_counts_as_failed(client, url, server):
+    server.version = "old"
+    for way in ("load", "unload", "wait"):
+        answer = client.post(f"{url}{way}/")
+        assert answer.status_code == 409 and "0.4.0" in answer.json()["detail"], way
+    assert AIModel.objects.get().state == "available"
+
+
 @pytest.mark.parametrize("timeout_s", [-1, 601, "long", float("nan")])
 def test_a_time_to_wait_that_makes_no_sense_is_refused(client, url, timeout_s):
     assert client.post(f"{url}wait/", {"timeout_s": str(timeout_s)}, format="json").status_code == 400
@@ -137,6 +145,16 @@ def test_a_download_whose_server_is_away_keeps_its_state_and_says_why(client, pr
     server.token = "another"
     (row,) = progress(client)
     assert row["state"] == "downloading" and "key" in row["last_error"]
+
+
+def test_a_download_of_a_kind_that_was_uninstalled_does_not_hide_the_others(client, actor, provider):
+    start(client, provider, "qwen/qwen3-4b")
+    lost = make_provider(actor)
+    ModelDownload.objects.create(provider=lost, name="x", job_id="1", state="downloading")
+    lost.kind = "telepathy"
+    lost.save()
+    rows = {row["name"]: row for row in progress(client)}
+    assert rows["x"]["last_error"] and rows["qwen/qwen3-4b"]["percent"] == 25.0
 
 
 def test_a_provider_that_fetches_nothing_says_so(client, actor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
+from apps.common.errors import OrquestradorError
 from apps.providers.contract import Download, DownloadProgress, LocalAdapter
 from apps.providers.errors import BadRequest, ProviderError
 from apps.providers.models import ModelDownload, Provider
@@ -23,6 +25,7 @@ from apps.providers.services.providers import must_work
 from apps.providers.services.sync import listing_store
 
 ASKED_AGAIN_AFTER = timedelta(seconds=1)  # however many people watch
+ASK_WITHIN_S = 10.0
 State = ModelDownload.State
 _PROGRESS = ("state", "downloaded_bytes", "total_bytes", "bytes_per_second", "last_error", "checked_at", "updated_at")
 _FINISHED = (State.COMPLETED, State.ALREADY_DOWNLOADED)
@@ -39,7 +42,7 @@ async def download_start(actor: Actor, provider: Provider, *, name: str, quantiz
     quantization = checks.text(quantization, "quantization", errors, most=40)
     errors.raise_if_any()
     refusal = _("%s cannot be told to fetch a model from here.") % provider
-    async with aclosing(local_adapter(provider, refusal)) as adapter:
+    async with aclosing(local_adapter(provider.connection, refusal)) as adapter:
         started = await adapter.download(name, quantization=quantization)
         download = await in_db(_keep, actor, provider, name, quantization, started)
         if download.state in _FINISHED:
@@ -49,12 +52,23 @@ async def download_start(actor: Actor, provider: Provider, *, name: str, quantiz
 
 async def downloads_refresh(actor: Actor) -> None:
     """Ask the servers about the team's downloads under way. What cannot be asked keeps its state, and why in `last_error`."""
-    for provider, downloads in await in_db(_due, actor):
-        adapter = local_adapter(provider, _("%s cannot be told to fetch a model from here.") % provider)
-        async with aclosing(adapter):
-            await asyncio.gather(*(_refresh(download, adapter) for download in downloads))
-            if any(download.state in _FINISHED for download in downloads):
-                await _sync(provider, adapter)
+    due = await in_db(_due, actor)
+    await asyncio.gather(*(_refresh_all(provider, downloads) for provider, downloads in due))
+
+
+async def _refresh_all(provider: Provider, downloads: list[ModelDownload]) -> None:
+    connection = replace(provider.connection, max_attempts=1, total_timeout_s=ASK_WITHIN_S)  # somebody waits, and asks again soon
+    try:
+        adapter = local_adapter(connection, _("%s cannot be told to fetch a model from here.") % provider)
+    except OrquestradorError as error:  # the package that added its kind is gone
+        for download in downloads:
+            await in_db(_store, download, None, error.message)
+        return
+    async with aclosing(adapter):
+        for download in downloads:
+            await _refresh(download, adapter)
+        if any(download.state in _FINISHED for download in downloads):
+            await _sync(provider, adapter)
 
 
 async def _refresh(download: ModelDownload, adapter: LocalAdapter) -> None:

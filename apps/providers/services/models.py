@@ -16,8 +16,8 @@ from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, OrquestradorError
 from apps.providers.adapters import make_adapter
-from apps.providers.contract import LocalAdapter
-from apps.providers.errors import ProviderError
+from apps.providers.contract import Connection, LocalAdapter
+from apps.providers.errors import NotSupported, ProviderError
 from apps.providers.families import MAX_LENGTH, family_of
 from apps.providers.models import AIModel, Provider
 from apps.providers.services import checks
@@ -81,6 +81,9 @@ async def model_load(actor: Actor, model: AIModel, *, context_length: int | None
     try:
         async with aclosing(_local_adapter(model)) as adapter:
             await adapter.load(model.key, context_length=context_length)
+    except NotSupported:  # nothing is wrong with the model
+        await in_db(_mark, model, State.AVAILABLE)
+        raise
     except ProviderError as error:
         await in_db(model_failed, model, error)
         raise
@@ -167,12 +170,12 @@ def _apply(model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None
 def _local_adapter(model: AIModel) -> LocalAdapter:
     """Its provider's adapter, which must be one that loads and unloads."""
     message = _("%(provider)s decides by itself what it keeps in memory; “%(model)s” cannot be loaded or unloaded from here.")
-    return local_adapter(model.provider, message % {"provider": model.provider, "model": model})
+    return local_adapter(model.provider.connection, message % {"provider": model.provider, "model": model})
 
 
-def local_adapter(provider: Provider, refusal: str) -> LocalAdapter:
+def local_adapter(connection: Connection, refusal: str) -> LocalAdapter:
     """Its adapter, to be closed by the caller; Conflict with these words where it is none of a local server."""
-    adapter = make_adapter(provider.connection)
+    adapter = make_adapter(connection)
     if not isinstance(adapter, LocalAdapter):
         raise Conflict(refusal)
     return adapter
