@@ -43,7 +43,18 @@ async def test_a_kind_with_a_fixed_address_knows_it():
     await adapter.aclose()
 
 
-@pytest.mark.parametrize("kind", ["anthropic", "google", "acme", "", "no such kind"])
+@pytest.mark.parametrize(
+    ("kind", "base_url"),
+    [("anthropic", "https://api.anthropic.com/v1"), ("google", "https://generativelanguage.googleapis.com/v1beta")],
+)
+async def test_a_vendor_with_a_protocol_of_its_own_has_an_adapter_of_its_own(kind, base_url):
+    adapter = make_adapter(Connection(kind, ""))
+    assert not isinstance(adapter, OpenAICompatibleAdapter)
+    assert (adapter.base_url, adapter.name) == (base_url, kind)
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize("kind", ["acme", "", "no such kind"])
 def test_a_kind_without_an_adapter_is_refused_in_words(kind):
     with pytest.raises(BadInput) as caught:
         make_adapter(Connection(kind, "http://127.0.0.1:9"))

@@ -19,6 +19,8 @@ _ADAPTERS = {
     "genspark": _COMPATIBLE,
     "lmstudio": "apps.providers.adapters.lmstudio.adapter:LMStudioAdapter",
     "openai": _COMPATIBLE,
+    "anthropic": "apps.providers.adapters.anthropic.adapter:AnthropicAdapter",
+    "google": "apps.providers.adapters.google.adapter:GoogleAdapter",
     "mistral": _COMPATIBLE,
 }
 

@@ -155,7 +155,7 @@ class ChatAdapter(ABC):
         self, request: ChatRequest, path: str, body: dict[str, Any], call: Call, *, is_stream: bool
     ) -> AsyncGenerator[Delta | Completion]:
         answer = self._new_answer(body)
-        body.update(self._options.get("extra_body", {}))
+        body = with_extra(body, self._options.get("extra_body", {}))
         request_id = ""
         try:
             async with self._open("POST", path, call, body=body, is_stream=is_stream) as response:
@@ -302,6 +302,16 @@ class ChatAdapter(ABC):
 
     def _at_most(self, seconds: float) -> float:
         return min(seconds, self.connection.total_timeout_s)
+
+
+def with_extra(body: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """`body` with what the connection adds; objects in both, such as `generationConfig`, are joined."""
+    joined = {name: {**body[name], **value} for name, value in extra.items() if _are_objects(body.get(name), value)}
+    return {**body, **extra, **joined}
+
+
+def _are_objects(one: Any, other: Any) -> bool:
+    return isinstance(one, Mapping) and isinstance(other, Mapping)
 
 
 def encode(body: Mapping[str, Any]) -> bytes:
