@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from apps.providers.adapters import make_adapter
+from apps.providers.adapters.base import Call
 from apps.providers.adapters.builtin.adapter import BuiltinAdapter
 from apps.providers.adapters.lmstudio import memory
 from apps.providers.adapters.lmstudio.adapter import LMStudioAdapter, server_root
@@ -25,6 +26,7 @@ from apps.providers.errors import (
     MalformedAnswer,
     NotAnApi,
     NotSupported,
+    Overloaded,
     ProviderError,
     ProviderTimeout,
     WrongModel,
@@ -143,6 +145,34 @@ async def test_a_web_page_is_not_taken_for_lm_studio():
             with pytest.raises(NotAnApi):
                 await adapter.list_models()
             assert (await adapter.check()).error_code == "not_an_api"
+
+
+@pytest.mark.parametrize("error", ["Unexpected endpoint or method. (GET /api/v1/models)", "What is that?", "Server error: 503"])
+@pytest.mark.parametrize("status", [200, 404])
+async def test_a_text_for_an_error_is_no_list_whatever_the_status_and_the_words(error, status):
+    refusal = (status, {}, json.dumps({"error": error}))
+    with listing({"*": refusal, "/v1/models": models("a")}) as server:
+        async with adapter_at(server) as adapter:
+            assert [model.key for model in await adapter.list_models()] == ["a"]
+            assert adapter.dialect == "openai"
+            server.answers["/v1/models"] = refusal
+            assert not (await adapter.check()).ok
+
+
+async def test_a_native_endpoint_that_is_missing_is_said_to_be_missing(server, adapter):
+    await adapter.models()
+    server.version = "v0"
+    with pytest.raises(NotAnApi, match="older version"):
+        await adapter.native.post("/api/v1/models/download", {"model": "a"}, Call(adapter.connection))
+
+
+async def test_a_server_that_is_busy_is_not_taken_for_an_older_one():
+    busy = (503, {}, json.dumps({"error": "Server is busy"}))
+    with listing({"/api/v1/models": busy, "/api/v0/models": {"data": []}}) as server:
+        async with adapter_at(server) as adapter:
+            with pytest.raises(Overloaded):
+                await adapter.list_models()
+            assert adapter.dialect is None
 
 
 async def test_an_openai_list_without_states_is_not_the_older_api():
