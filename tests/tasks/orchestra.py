@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from apps.accounts.actor import Actor
 from apps.providers.models import AIModel, Provider
-from tests.servers.aimock import Aimock, installed
+from tests.servers.aimock import NODE, Aimock, installed
 from tests.servers.process import running
 from tests.servers.services import free_port
 
@@ -63,7 +63,7 @@ def playing(*lines: dict) -> Iterator[Aimock]:
         script.write_text(json.dumps({"fixtures": [*lines, *defaults, line(IS_PLAN, plan(("Only step", ())))]}))
         options = ["-h", "127.0.0.1", "-p", str(port), "-f", str(script), "--strict", "--log-level", "warn"]
         url = f"http://127.0.0.1:{port}"
-        with running(["node", str(installed()), *options], ready_url=f"{url}/v1/models"):
+        with running([str(NODE), str(installed()), *options], ready_url=f"{url}/v1/models"):
             yield Aimock(url)
 
 
