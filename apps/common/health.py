@@ -39,10 +39,10 @@ def _log_changes(before: dict[str, Any], now: dict[str, Any]) -> None:
     """Once when a part goes down and once when it is back, not each time that somebody asks."""
     for name, part in now.items():
         was = before.get(name, {"status": "up"})["status"]
+        is_starting = name == "workers" and not before  # who asks first asks before the worker's first mark
         if was != part["status"]:
-            log.log(
-                logging.INFO if part["status"] == "up" else logging.WARNING, "%s is %s: %s", name, part["status"], part["detail"]
-            )
+            level = logging.INFO if part["status"] == "up" or is_starting else logging.WARNING
+            log.log(level, "%s is %s: %s", name, part["status"], part["detail"])
 
 
 def _look() -> dict[str, Any]:
