@@ -73,11 +73,19 @@ def test_without_its_broker_it_is_503(monkeypatch, settings):
 
 
 def test_a_part_that_goes_down_is_logged_once(monkeypatch, caplog):
-    monkeypatch.setattr(health.pulse, "alive", list)
     monkeypatch.setattr(health, "KEPT_S", -1.0)
+    monkeypatch.setattr(health.pulse, "alive", lambda: ["one"])
+    health.health()
+    monkeypatch.setattr(health.pulse, "alive", list)
     for _ in range(3):
         health.health()
     assert [record.levelname for record in caplog.records if record.name == health.__name__] == ["WARNING"]
+
+
+def test_a_worker_that_has_yet_to_start_is_no_warning(monkeypatch, caplog):
+    monkeypatch.setattr(health.pulse, "alive", list)
+    health.health()
+    assert not [record for record in caplog.records if record.name == health.__name__ and record.levelname == "WARNING"]
 
 
 def test_many_who_ask_at_once_cost_one_look(django_assert_num_queries):
