@@ -91,8 +91,20 @@ ALL: tuple[Choice, ...] = (
         "vendor",
         _("Claude models"),
         key_place="https://console.anthropic.com/settings/keys",
+        help=_(
+            "Questions are refused once the credit is used up or the spending limit of the account is reached. Anthropic makes "
+            "no embeddings; use another provider's model for those."
+        ),
     ),
-    Choice("google", "Google", "google", "vendor", _("Gemini models"), key_place="https://aistudio.google.com/apikey"),
+    Choice(
+        "google",
+        "Google",
+        "google",
+        "vendor",
+        _("Gemini models"),
+        key_place="https://aistudio.google.com/apikey",
+        help=_("The free tier has limits by the minute and by the day, and is not offered in every country."),
+    ),
     Choice("mistral", "Mistral", "mistral", "vendor", _("Mistral models"), key_place="https://console.mistral.ai/api-keys"),
     Choice(
         "deepseek",

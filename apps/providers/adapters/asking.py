@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
@@ -35,7 +34,7 @@ def image_of(data_url: str) -> Image:
     raw = data if is_base64 else base64.b64encode(unquote_to_bytes(data)).decode()
     try:
         base64.b64decode(raw, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise BadRequest(_("An image of the request is not a data: URL.")) from error
     return Image(media_type.strip().lower() or "text/plain", raw)
 
