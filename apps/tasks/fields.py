@@ -119,9 +119,12 @@ class Fields:
         return budget.quantize(SMALLEST_BUDGET_USD)
 
     def deadline(self, value: datetime | None) -> datetime | None:
-        if value is not None and value <= timezone.now():
+        if value is None:
+            return None
+        when = timezone.make_aware(value) if timezone.is_naive(value) else value
+        if when <= timezone.now():
             self.add("deadline", "past", _("The deadline is in the past."))
-        return value
+        return when
 
     def policy(self, value: Mapping[str, Any] | None) -> dict[str, Any]:
         if value is not None and not isinstance(value, Mapping):

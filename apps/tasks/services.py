@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -70,22 +70,29 @@ def task_create(
         "deadline": fields.deadline(deadline),
         "policy": fields.policy(policy),
         "cast": fields.cast(models),
+        "is_started": start,
+        "approve_plan": approve_plan,
+        "idempotency_key": idempotency_key or None,
+        "is_sample": is_sample,
     }
     fields.raise_errors()
+    return _task_make_once(actor, values) if idempotency_key else _task_make(actor, values)
+
+
+def _task_make_once(actor: Actor, values: dict[str, Any]) -> Task:
+    """The task that was made with this key before, also by a request that came at the same moment."""
+    made = Task.objects.filter(owner=actor.user, idempotency_key=values["idempotency_key"])
+    try:
+        return made.first() or _task_make(actor, values)
+    except IntegrityError:
+        return made.get()
+
+
+def _task_make(actor: Actor, values: dict[str, Any]) -> Task:
     with transaction.atomic():
-        if idempotency_key and (known := Task.objects.filter(owner=actor.user, idempotency_key=idempotency_key).first()):
-            return known
-        task = Task.objects.create(
-            owner=actor.user,
-            team=actor.team,
-            is_started=start,
-            approve_plan=approve_plan,
-            idempotency_key=idempotency_key or None,
-            is_sample=is_sample,
-            **values,
-        )
+        task = Task.objects.create(owner=actor.user, team=actor.team, **values)
         _log(task, "created", actor)
-        if start:
+        if task.is_started:
             ring_on_commit()
         _tell_on_commit(task)
     return task

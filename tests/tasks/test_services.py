@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
@@ -119,6 +120,28 @@ def test_the_same_key_gives_the_same_task_and_another_persons_key_another(actor:
     one = services.task_create(actor, description="x", start=False, idempotency_key="k")
     assert services.task_create(actor, description="x", start=False, idempotency_key="k").pk == one.pk
     assert services.task_create(member, description="x", start=False, idempotency_key="k").pk != one.pk
+
+
+def test_the_same_key_at_the_same_moment_makes_one_task(actor: Actor) -> None:
+    start, made = threading.Barrier(6), []
+
+    def create() -> None:
+        start.wait()
+        made.append(services.task_create(actor, description="x", start=False, idempotency_key="same").pk)
+        connection.close()
+
+    threads = [threading.Thread(target=create) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), len(set(made))) == (6, 1)
+
+
+def test_a_deadline_without_a_time_zone_is_read_in_the_installations(actor: Actor) -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    task = services.task_create(actor, description="x", start=False, deadline=tomorrow.replace(tzinfo=None))
+    assert task.deadline == tomorrow
 
 
 # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────────
