@@ -348,6 +348,17 @@ async def test_the_request_is_as_the_vendor_describes_it():
     assert f["parameters"]["properties"] == {"x": {"type": "INTEGER"}} and "parameters" not in g
 
 
+async def test_models_that_sign_no_calls_get_no_signature():
+    messages = (
+        Message("user", "Hi"),
+        Message("assistant", "", tool_calls=(ToolCall("c1", "f", "{}"),)),
+        Message("tool", "1", tool_call_id="c1"),
+    )
+    for model, is_signed in (("gemini-2.5-pro", False), ("gemini-3.8-flash", True), ("gemini-4-argon", True)):
+        request = await sent(ChatRequest(model, messages))
+        assert ("thoughtSignature" in request.json["contents"][1]["parts"][0]) == is_signed
+
+
 async def test_a_stream_is_asked_for_as_events_and_without_compression():
     request = await sent(REQUEST, way="stream")
     assert request.path == "/v1/models/m:streamGenerateContent?alt=sse"

@@ -17,6 +17,7 @@ from apps.providers.contract import ChatRequest, Message, ToolCall
 # What the vendor itself has clients send with a function call whose signature they do not have (its page on thought
 # signatures, read 2026-11-20); without any, models from Gemini 3 on refuse the conversation.
 NO_SIGNATURE = "skip_thought_signature_validator"
+_UNSIGNED_MODELS = re.compile(r"gemini-[12]\b")
 
 
 def api_base(base_url: str) -> str:
@@ -35,7 +36,7 @@ def model_path(model: str) -> str:
 def content_body(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     """The body of generateContent and streamGenerateContent. What the request leaves open is not sent."""
     system, conversation = without_system(request.messages)
-    body: dict[str, Any] = {"contents": _turns(conversation)}
+    body: dict[str, Any] = {"contents": _turns(conversation, is_signed=not _UNSIGNED_MODELS.search(request.model))}
     if system:
         body["systemInstruction"] = {"parts": [{"text": system}]}
     if request.tools:
@@ -77,12 +78,12 @@ def _ask_for_json(body: dict[str, Any], config: dict[str, Any], request: ChatReq
         body["contents"].append({"role": "user", "parts": [part]})
 
 
-def _turns(conversation: list[Message]) -> list[dict[str, Any]]:
+def _turns(conversation: list[Message], *, is_signed: bool) -> list[dict[str, Any]]:
     names = {call.id: call.name for message in conversation for call in message.tool_calls}
     turns: list[dict[str, Any]] = []
     for message in conversation:
         role = "model" if message.role == "assistant" else "user"
-        parts = _parts(message, names)
+        parts = _parts(message, names, is_signed=is_signed)
         if turns and turns[-1]["role"] == role:
             turns[-1]["parts"] += parts
         elif parts:
@@ -90,19 +91,19 @@ def _turns(conversation: list[Message]) -> list[dict[str, Any]]:
     return turns
 
 
-def _parts(message: Message, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def _parts(message: Message, names: Mapping[str, str], *, is_signed: bool) -> list[dict[str, Any]]:
     if message.role == "tool":
         name = names.get(message.tool_call_id, message.tool_call_id)
         return [{"functionResponse": {"name": name, "response": _object(message.content, "result")}}]
     images = [_image(url) for url in message.images]
     text = [{"text": message.content}] if message.content else []
-    return [*images, *text, *(_call(call, is_first=number == 0) for number, call in enumerate(message.tool_calls))]
+    return [*images, *text, *(_call(call, is_signed=is_signed and number == 0) for number, call in enumerate(message.tool_calls))]
 
 
-def _call(call: ToolCall, *, is_first: bool) -> dict[str, Any]:
+def _call(call: ToolCall, *, is_signed: bool) -> dict[str, Any]:
     """The vendor signs the first of the calls that were made together, and wants it signed again."""
     part: dict[str, Any] = {"functionCall": {"name": call.name, "args": _object(call.arguments, "arguments")}}
-    return {**part, "thoughtSignature": NO_SIGNATURE} if is_first else part
+    return {**part, "thoughtSignature": NO_SIGNATURE} if is_signed else part
 
 
 def _image(data_url: str) -> dict[str, Any]:
