@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
-    from apps.tasks.models import Task
+    from apps.tasks.models import Subtask, Task
 
 
 def explain(code: str, *, default: str = "", **extra: Any) -> str:
@@ -18,9 +18,9 @@ def explain(code: str, *, default: str = "", **extra: Any) -> str:
     return known(extra) if known else default or code
 
 
-def explain_task(task: Task) -> str:
-    """Why the task is where it is; empty when there is nothing to say."""
-    return explain(task.error_code, default=task.error, **task.error_data) if task.error_code else ""
+def explain_row(row: Task | Subtask) -> str:
+    """Why a task or a step is where it is, in the language of now; empty when there is nothing to say."""
+    return explain(row.error_code, default=row.error, **row.error_data) if row.error_code else row.error
 
 
 def describe(event: str, data: dict[str, Any], *, default: str = "") -> str:

@@ -178,7 +178,9 @@ class Subtask(Row):
     confidence = models.DecimalField(null=True, blank=True, **PERCENT)
     cross_validated = models.BooleanField(null=True, blank=True)
     suspect = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True)
+    error_data = models.JSONField(default=dict, blank=True)  # what the words for `error_code` are filled with
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -202,7 +204,8 @@ class Subtask(Row):
         """Empty the seats and take away what they made; nothing is saved."""
         self.executor = self.validator = self.tie_breaker = None
         self.executor_family = self.validator_family = self.tie_breaker_family = None
-        self.result, self.error, self.verdict, self.tie_break = "", "", None, None
+        self.result, self.verdict, self.tie_break = "", None, None
+        self.error_code, self.error, self.error_data = "", "", {}
         self.divergence = self.confidence = self.cross_validated = None
         self.divergence_parts, self.suspect = {}, False
 

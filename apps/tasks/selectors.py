@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.providers.models import AIModel
-from apps.tasks.messages import describe, explain_task
+from apps.tasks.messages import describe, explain_row
 from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStatus, Task, TaskStatus
 
 ENDED_SUBTASK = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
@@ -154,7 +154,7 @@ def _card(task: Task, spent: Spent, statuses: Sequence[str]) -> dict[str, Any]:
         "tokens": spent.tokens,
         "priority": Priority(task.priority).name.lower(),
         "category": task.category,
-        "error": explain_task(task),
+        "error": explain_row(task),
         "error_code": task.error_code,
         "is_sample": task.is_sample,
         "created_at": task.created_at,
@@ -227,7 +227,7 @@ def _subtask(subtask: Subtask, spent: Spent) -> dict[str, Any]:
         "cost": spent.cost,
         "cost_is_partial": spent.unpriced > 0,
         "tokens": spent.tokens,
-        "error": subtask.error,
+        "error": explain_row(subtask),
         "started_at": subtask.started_at,
         "finished_at": subtask.finished_at,
     }

@@ -273,7 +273,9 @@ def _take_up_again(task: Task) -> None:
             call.key = f"{call.key}~{call.pk}"
             call.save(update_fields=["key"])
     reopened = (SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
-    task.subtasks.filter(status__in=reopened).update(status=SubtaskStatus.PENDING, error="", finished_at=None)
+    task.subtasks.filter(status__in=reopened).update(
+        status=SubtaskStatus.PENDING, error_code="", error="", error_data={}, finished_at=None
+    )
     move(task, TaskStatus.PENDING, is_started=True, error_code="", error="", error_data={}, finished_at=None)
 
 

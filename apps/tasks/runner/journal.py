@@ -28,7 +28,6 @@ from apps.providers.models import CreditUsage
 from apps.providers.services import usage_record
 from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
-from apps.tasks.messages import explain
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, projections
 from apps.tasks.states import try_move
@@ -206,9 +205,9 @@ class DatabaseJournal:
     async def subtask_fail(self, subtask: PlannedSubtask, error: OrquestradorError) -> None:
         def write(row: Subtask | None) -> None:
             assert row is not None
-            why = explain(error.code, default=error.message, **error.extra)
-            row.status, row.error, row.finished_at = SubtaskStatus.FAILED, why, timezone.now()
-            self._log("subtask_failed", row, level="error", code=error.code, message=why, **_plain(error.extra))
+            row.status, row.finished_at = SubtaskStatus.FAILED, timezone.now()
+            row.error_code, row.error, row.error_data = error.code, error.message, _plain(error.extra)
+            self._log("subtask_failed", row, level="error", code=error.code, message=error.message, **row.error_data)
 
         await self._write(write, subtask, tell=True)
 
