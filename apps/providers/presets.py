@@ -1,8 +1,9 @@
 """The vendors and servers that people know by name: what to fill in for each, and where its key comes from.
 
-Addresses and places of keys are from the vendors' own documentation, read 2026-11-20: api-docs.deepseek.com,
-docs.together.ai/docs/inference/openai-compatibility, docs.tokenfactory.nebius.com, novita.ai/docs, openrouter.ai/docs,
-console.groq.com/docs/openai, docs.sambanova.ai/docs/en/get-started/api-keys-urls. Genspark has none; its help says so.
+Where the addresses were read, 2026-11-20 and 21. The vendors' own documentation: DeepSeek (api-docs.deepseek.com), Groq
+(console.groq.com/docs/openai), Nebius (docs.tokenfactory.nebius.com), Together (docs.together.ai). Third parties: OpenRouter,
+Novita, SambaNova. Genspark publishes none; its help says so. The pages where keys are made were not all looked up: the test
+before saving shows what an address and a key are worth.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from apps.providers.adapters.google.schemas import google_schema
 from apps.providers.adapters.schema import schema_in_words
 from apps.providers.contract import ChatRequest, Message, ToolCall
 
-# What the vendor itself has clients send with a function call whose signature they do not have (its page on thought
-# signatures, read 2026-11-20); without any, models from Gemini 3 on refuse the conversation.
+# What clients send with a function call whose signature they do not have (third-party code, read 2026-11-20; not found in
+# the vendor's own documentation); without any, models from Gemini 3 on refuse the conversation.
 NO_SIGNATURE = "skip_thought_signature_validator"
 _UNSIGNED_MODELS = re.compile(r"gemini-[12]\b")
 
