@@ -1,7 +1,7 @@
 """The part of JSON Schema that Anthropic's structured output takes.
 
-Objects must be closed, and bounds of numbers, texts and lists are refused (third-party copies of
-Anthropic's documentation of structured outputs, read 2026-11-20; its SDKs take them out the same way). What is taken out here is still checked in the answer.
+Objects must be closed, and bounds of numbers, texts and lists are refused (third-party copies of Anthropic's documentation of
+structured outputs, read 2026-11-20; its SDKs take them out the same way). What is taken out here is checked in the answer.
 """
 
 from __future__ import annotations
