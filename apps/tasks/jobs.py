@@ -10,7 +10,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.db import transaction
 from kombu.exceptions import KombuError, OperationalError
 
-from apps.tasks.runner.worker import worker
+from apps.tasks.runner.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ def ring() -> None:
         work.apply_async(retry=False, ignore_result=True)
     except (OperationalError, KombuError, OSError) as error:
         log.warning("the broker did not take a message (%s); the work will be found by the reconciler", error)
+
+
+worker = Worker(ring=ring)  # of this process; it does nothing until Celery is ready
 
 
 def ring_on_commit() -> None:

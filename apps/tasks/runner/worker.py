@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -69,6 +70,7 @@ class Running:
 class Worker:
     """One process that runs tasks, many at a time, each in a thread of its own."""
 
+    ring: Callable[[], None] = lambda: None  # tells the worker's other threads, and other workers, that there may be work
     name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
     running: dict[int, Running] = field(default_factory=dict)
     is_stopping: bool = False
@@ -79,12 +81,10 @@ class Worker:
 
     def work(self) -> int:
         """Run waiting tasks, one after the other, until there is none or the limit is reached. Gives how many it ran."""
-        from apps.tasks.jobs import ring
-
         done = 0
         self.start_watch()
         while not self.is_stopping and (task := self.claim()):
-            ring()  # another thread may take the next
+            self.ring()  # another thread may take the next
             self.run(task)
             done += 1
         return done
@@ -210,11 +210,9 @@ class Worker:
 
     def reconcile(self) -> None:
         """Free what an earlier start of this machine left behind, and ring if something waits that has room."""
-        from apps.tasks.jobs import ring
-
         free_orphans()
         if Task.objects.waiting().exists() and Task.objects.held().count() < settings.ORQ_TASKS_AT_ONCE:
-            ring()
+            self.ring()
 
     def stop(self) -> None:
         """Let go of everything at once: tasks stay as they are and go on elsewhere, or here after the next start."""
@@ -253,6 +251,3 @@ def seconds_left(task: Task) -> float:
     if task.deadline is not None:
         left = min(left, (task.deadline - timezone.now()).total_seconds())
     return max(0.0, left)
-
-
-worker = Worker()
