@@ -55,7 +55,7 @@ async def ping(socket: LiveSocket, data: dict[str, Any]) -> Answer:
 class LiveSocket(AsyncWebsocketConsumer):
     """One socket. `actor` is who is at the other end; it is looked up again every `RECHECK_S` seconds."""
 
-    channel_layer_alias = "none"  # messages come through the hub: a layer's channel for each socket would cost several times as much
+    channel_layer_alias = "none"  # messages come through the hub: a layer's channel for each socket costs several times as much
     handlers: ClassVar[Mapping[str, Handler]] = {"ping": ping}
     actor: Any = None
 
