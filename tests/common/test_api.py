@@ -86,7 +86,7 @@ router = DefaultRouter()
 router.register("notes", NotesViewSet)
 urlpatterns = [
     path("api/raise/", RaisingView.as_view()),
-    path("api/work/", WorkView.as_view()),
+    path("api/do/", WorkView.as_view()),
     path("api/", include(router.urls)),
 ]
 handler404 = "apps.common.problems.page_not_found"
@@ -304,7 +304,7 @@ def test_a_page_costs_two_queries_beyond_signing_in(client, actor, django_assert
 
 # ── Idempotency ───────────────────────────────────────────────────────────────────────────────────────────────────
 def work(client, body=None, key="key-1"):
-    return client.post("/api/work/", body or {"a": 1, "b": 2}, headers={"Idempotency-Key": key})
+    return client.post("/api/do/", body or {"a": 1, "b": 2}, headers={"Idempotency-Key": key})
 
 
 def test_the_same_request_twice_is_done_once_and_answered_alike(client):
@@ -317,7 +317,7 @@ def test_the_same_request_twice_is_done_once_and_answered_alike(client):
 
 def test_the_order_of_the_fields_makes_no_other_request(client):
     work(client)
-    client.post("/api/work/", '{"b": 2,  "a": 1}', content_type="application/json", headers={"Idempotency-Key": "key-1"})
+    client.post("/api/do/", '{"b": 2,  "a": 1}', content_type="application/json", headers={"Idempotency-Key": "key-1"})
     assert len(WORK) == 1
 
 
@@ -339,12 +339,12 @@ def test_the_same_key_in_another_team_is_another_request(client, actor):
     work(client)
     other = make_actor(user=actor.user)
     there = {"Idempotency-Key": "key-1", "X-Orq-Team": str(other.team.public_id)}
-    assert client.post("/api/work/", {"a": 1, "b": 2}, headers=there).status_code == 422
+    assert client.post("/api/do/", {"a": 1, "b": 2}, headers=there).status_code == 422
 
 
 def test_without_a_key_everything_is_done(client):
-    client.post("/api/work/", {"a": 1})
-    client.post("/api/work/", {"a": 1})
+    client.post("/api/do/", {"a": 1})
+    client.post("/api/do/", {"a": 1})
     assert len(WORK) == 2
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -15,13 +13,13 @@ import httpx
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.common.errors import AddressNotAllowed
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
 from apps.providers.adapters.answer import Answer
-from apps.providers.adapters.base import Call, TimedBytes, address_refused, display_name, transport_failure
-from apps.providers.adapters.failures import http_failure, request_id_of
+from apps.providers.adapters.base import Call, TimedBytes, display_name, transport_failure
+from apps.providers.adapters.failures import request_id_of
 from apps.providers.adapters.reading import Source, read_answer, read_json
 from apps.providers.adapters.schema import answer_in_schema
+from apps.providers.adapters.sending import refusal, send
 from apps.providers.adapters.text import redact
 from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, ModelInfo
 from apps.providers.errors import (
@@ -35,7 +33,6 @@ from apps.providers.errors import (
 
 CHECK_TIMEOUT_S = 15.0
 LIST_TIMEOUT_S = 30.0
-LARGEST_ERROR_BODY = 64 * 1024
 # Keep-alive signals without an answer are believed for this many times the idle time-out: a long prefill sends nothing else.
 PATIENCE = 3.0
 # A compressed stream is held back until a block of it is full.
@@ -201,46 +198,13 @@ class ChatAdapter(ABC):
             timeout=self._timeout(call, is_stream=is_stream),
             extensions={MAY_REPEAT: True},
         )
-        response = await self._send(request, call)
+        response = await send(self._client, request, call, name=self.name)
         try:
             if not response.is_success:
-                raise await self._refusal(response, call)
+                raise await refusal(response, call, name=self.name, secret=self._key)
             yield response
         finally:
             await response.aclose()
-
-    async def _send(self, request: httpx.Request, call: Call) -> httpx.Response:
-        try:
-            async with asyncio.timeout(call.deadline - time.monotonic()) as limit:
-                response = await self._client.send(request, stream=True)
-        except AddressNotAllowed as error:
-            raise address_refused(error) from error
-        except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
-            if limit.expired():
-                raise call.timed_out() from error
-            raise transport_failure(error, name=self.name, has_begun=False) from error
-        response.headers.encoding = "latin-1"  # httpx would guess it anew at every look-up
-        return response
-
-    async def _refusal(self, response: httpx.Response, call: Call) -> ProviderError:
-        text = b""
-        try:
-            async with aclosing(TimedBytes(response, call, no_content_timeout_s=LIST_TIMEOUT_S).chunks()) as chunks:
-                async for chunk in chunks:
-                    text += chunk
-                    if len(text) > LARGEST_ERROR_BODY:
-                        break
-        except (*TRANSPORT_ERRORS, ProviderError):
-            text = b""  # the status alone says enough
-        return http_failure(
-            response.status_code,
-            response.headers,
-            text.decode("utf-8", "replace"),
-            name=self.name,
-            url=str(response.request.url),
-            secret=self._key,
-            is_chat=not response.request.url.path.endswith("/models"),
-        )
 
     async def _ask_json(self, method: str, path: str, call: Call, *, body: Mapping[str, Any] | None = None) -> Any:
         while True:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-import time
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any
 
 import httpx
 from django.utils.translation import gettext as _
 
-from apps.common.errors import AddressNotAllowed
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
-from apps.providers.adapters.base import Call, TimedBytes, address_refused, transport_failure
+from apps.providers.adapters.base import Call, TimedBytes, transport_failure
 from apps.providers.adapters.chat import encode
-from apps.providers.adapters.failures import http_failure
 from apps.providers.adapters.reading import Source, read_json
+from apps.providers.adapters.sending import refusal, send
 from apps.providers.contract import Connection
 from apps.providers.errors import AuthenticationFailed, NotAnApi, ProviderError
-
-LARGEST_ERROR_BODY = 64 * 1024
-ERROR_BODY_TIMEOUT_S = 15.0
 
 
 class NativeClient:
@@ -58,7 +51,7 @@ class NativeClient:
         response = await self._send(method, path, call, body)
         try:
             if not response.is_success:
-                raise await self._refusal(response, call)
+                raise await refusal(response, call, name=self.name, secret=self._key)
             answer = await self._json_of(response, call)
         finally:
             await response.aclose()
@@ -76,38 +69,7 @@ class NativeClient:
             timeout=httpx.Timeout(connect=usual.connect, read=call.total_timeout_s, write=usual.write, pool=usual.pool),
             extensions={MAY_REPEAT: method == "GET"},
         )
-        try:
-            async with asyncio.timeout(call.deadline - time.monotonic()) as limit:
-                response = await self._client.send(request, stream=True)
-        except AddressNotAllowed as error:
-            raise address_refused(error) from error
-        except TRANSPORT_ERRORS as error:  # TimeoutError is an OSError
-            if limit.expired():
-                raise call.timed_out() from error
-            raise transport_failure(error, name=self.name, has_begun=False) from error
-        response.headers.encoding = "latin-1"  # httpx would guess it anew at every look-up
-        return response
-
-    async def _refusal(self, response: httpx.Response, call: Call) -> ProviderError:
-        """Its two shapes, {"error": {…}} and {"error": "text"}, read the same."""
-        text = b""
-        try:
-            async with aclosing(TimedBytes(response, call, no_content_timeout_s=ERROR_BODY_TIMEOUT_S).chunks()) as chunks:
-                async for chunk in chunks:
-                    text += chunk
-                    if len(text) > LARGEST_ERROR_BODY:
-                        break
-        except (*TRANSPORT_ERRORS, ProviderError):
-            text = b""  # the status alone says enough
-        return http_failure(
-            response.status_code,
-            response.headers,
-            text.decode("utf-8", "replace"),
-            name=self.name,
-            url=str(response.request.url),
-            secret=self._key,
-            is_chat=not response.request.url.path.endswith("/models"),
-        )
+        return await send(self._client, request, call, name=self.name)
 
     async def _json_of(self, response: httpx.Response, call: Call) -> Any:
         url = str(response.request.url)
