@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import Role
-from apps.providers import views
+from apps.providers import services
 from apps.providers.contract import CheckResult
 from apps.providers.models import AIModel, Provider
 from apps.providers.presets import choices
@@ -50,7 +50,7 @@ def test_a_test_before_saving_shows_the_answer_and_keeps_nothing(client, actor, 
     async def answers(actor, **given):
         return CheckResult(ok=True, message="Answers, and lists 3 models.", latency_ms=412, models=3)
 
-    monkeypatch.setattr(views.services, "connection_try", answers)
+    monkeypatch.setattr(services, "connection_try", answers)
     given = {"display_name": "Mine", "api_key": "sk-test-1234567890", "test": "1"}
     html = client.post(reverse("providers:new", args=["openai"]), given, headers={"HX-Request": "true"}).content.decode()
     assert "lists 3 models" in html and "412\u00a0ms" in html and "<html" not in html

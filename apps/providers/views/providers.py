@@ -1,15 +1,14 @@
-"""Pages of providers and models: what answers, what it costs, and the switches."""
+"""Pages of providers: what answers, what it costs, and the switches."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.db.models import Count, Q, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,12 +17,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.errors import BadInput, OrquestradorError
+from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.errors import ProviderError
-from apps.providers.forms import ModelForm, ProviderEditForm, ProviderForm
+from apps.providers.forms import ProviderEditForm, ProviderForm
 from apps.providers.models import AIModel, CreditUsage, Provider
 from apps.providers.presets import Choice, choice_of, choices
+from apps.providers.views.parts import Asked, may_change
 
 GROUPS = (
     ("local", gettext_lazy("On your own machines")),
@@ -32,13 +32,6 @@ GROUPS = (
 )
 
 
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
-
-
-# ── Providers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 @require_GET
 def provider_list(request: Asked) -> HttpResponse:
     providers = list(selectors.providers_visible(request.actor))
@@ -54,7 +47,7 @@ def provider_list(request: Asked) -> HttpResponse:
 def provider_discover(request: Asked) -> HttpResponse:
     """A fragment with the servers that answer on this machine now."""
     request.actor.must_manage()
-    found = _wait_for(services.discover)(request.actor)
+    found = async_to_sync(services.discover)(request.actor)
     return render(request, "providers/_found.html", {"found": found})
 
 
@@ -87,7 +80,7 @@ def provider_new(request: Asked, slug: str) -> HttpResponse:
         return _new_page(request, form)
     try:
         if "test" in request.POST:
-            return _new_page(request, form, result=_wait_for(services.connection_try)(request.actor, **form.for_try))
+            return _new_page(request, form, result=async_to_sync(services.connection_try)(request.actor, **form.for_try))
         provider = services.provider_create(request.actor, **form.for_service)
     except BadInput as error:
         form.refuse(error)
@@ -114,7 +107,7 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
         "choice": _choice_for(provider),
         "models": models,
         "spend": _spend_this_month(request.actor).get(provider.pk),
-        "may_change": _may_change(request.actor, provider),
+        "may_change": may_change(request.actor, provider),
     }
     return render(request, "providers/detail.html", context)
 
@@ -140,7 +133,7 @@ def provider_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def provider_check(request: Asked, id: uuid.UUID) -> HttpResponse:
     provider = selectors.access_provider(request.actor, id)
-    result = _wait_for(services.provider_check)(request.actor, provider)
+    result = async_to_sync(services.provider_check)(request.actor, provider)
     if not result.ok:
         messages.error(request, _("%(provider)s does not work: %(why)s") % {"provider": provider, "why": result.message})
     else:
@@ -176,49 +169,9 @@ def provider_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     return redirect("providers:list")
 
 
-# ── Models ────────────────────────────────────────────────────────────────────────────────────────────────────────
-@require_http_methods(["GET", "POST"])
-def model_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
-    model = selectors.access_model(request.actor, id)
-    may_change = _may_change(request.actor, model.provider)
-    form = ModelForm(request.POST or None, model=model)
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.model_update(request.actor, model, **form.for_service)
-        except BadInput as error:
-            form.refuse(error)
-        else:
-            messages.success(request, _("%(model)s was saved.") % {"model": model})
-            return redirect("providers:model", model.public_id)
-    context = {
-        "form": form,
-        "model": model,
-        "label": selectors.state_label(model),
-        "stats": selectors.model_stats(model),
-        "may_change": may_change,
-    }
-    return render(request, "providers/model.html", context, status=400 if form.errors else 200)
-
-
-@require_POST
-def model_toggle(request: Asked, id: uuid.UUID) -> HttpResponse:
-    """Take a model into use or out of it. Answers htmx with the row's switch."""
-    model = selectors.access_model(request.actor, id)
-    services.model_update(request.actor, model, is_active=not model.is_active)
-    if request.headers.get("HX-Request") != "true":
-        return redirect("providers:detail", model.provider.public_id)
-    model.state_words = selectors.state_label(model)  # type: ignore[attr-defined]
-    return render(request, "providers/_model_row.html", {"model": model, "may_change": True})
-
-
-# ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _wait_for(service: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    return async_to_sync(service)
-
-
 def _sync_and_tell(request: Asked, provider: Provider) -> None:
     try:
-        result = _wait_for(services.models_sync)(request.actor, provider)
+        result = async_to_sync(services.models_sync)(request.actor, provider)
     except ProviderError as error:
         messages.error(
             request,
@@ -234,14 +187,6 @@ def _sync_and_tell(request: Asked, provider: Provider) -> None:
         else _("%(provider)s lists the same models as before.")
     )
     messages.success(request, said % {"provider": provider, "new": new, "gone": gone})
-
-
-def _may_change(actor: Actor, provider: Provider) -> bool:
-    try:
-        actor.must_own(provider.owner_id)
-    except OrquestradorError:
-        return False
-    return True
 
 
 def _choice_for(provider: Provider) -> Choice | None:

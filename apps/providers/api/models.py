@@ -1,0 +1,108 @@
+"""REST: models."""
+
+from __future__ import annotations
+
+from asgiref.sync import async_to_sync
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.common.api import TeamViewSet
+from apps.common.idempotency import idempotent
+from apps.providers import selectors, services
+from apps.providers.api.parts import valid
+from apps.providers.contract import CAPABILITIES
+from apps.providers.models import AIModel
+from apps.providers.serializers import models as shapes
+
+
+class ModelFilter(filters.FilterSet):
+    provider = filters.UUIDFilter(field_name="provider__public_id")
+    capability = filters.ChoiceFilter(choices=[(one, one) for one in CAPABILITIES], method="having")
+
+    class Meta:
+        model = AIModel
+        fields = ("provider", "tier", "state", "is_active", "is_practice", "family", "capability")
+
+    def having(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        return rows.filter(capabilities__icontains=f'"{value}"')
+
+
+class ModelsViewSet(TeamViewSet):
+    """Models of the team's providers. Prices are US dollars for a million tokens; null means unknown, not free."""
+
+    visible = staticmethod(selectors.models_visible)
+    access = staticmethod(selectors.access_model)
+    queryset = AIModel.objects.all()
+    serializer_class = shapes.ModelSerializer
+    filterset_class = ModelFilter
+    search_fields = ("key", "display_name", "family", "provider__name")
+    ordering = ("provider__priority", "provider__name", "key")
+    ordering_fields = ("key", "display_name", "tier", "price_input", "price_output", "context_window", "created_at")
+
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Add a model that its provider does not list."""
+        asked = valid(self.get_serializer(data=request.data))
+        model = services.model_create(self.actor, asked.pop("provider"), **asked)
+        return Response(self.get_serializer(model).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.ModelChangesSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change what people may set. No sync changes it back."""
+        model = self.get_object()
+        asked = valid(shapes.ModelChangesSerializer(model, data=request.data, partial=True))
+        return Response(self.get_serializer(services.model_update(self.actor, model, **asked)).data)
+
+    def destroy(self, request: Request, id: str) -> Response:
+        services.model_delete(self.actor, self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=shapes.ModelStateSerializer(many=True))
+    @action(detail=False, methods=["get"], url_path="with-status")
+    def with_status(self, request: Request) -> Response:
+        """The models with what state each is in."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        rows = [selectors.model_state(model) for model in page or ()]
+        return self.get_paginated_response(shapes.ModelStateSerializer(rows, many=True).data)
+
+    @extend_schema(responses=shapes.ModelStateSerializer)
+    @action(detail=True, methods=["get"])
+    def status(self, request: Request, id: str) -> Response:
+        """What state it is in, and why."""
+        return Response(shapes.ModelStateSerializer(selectors.model_state(self.get_object())).data)
+
+    @extend_schema(request=shapes.LoadSerializer, responses=shapes.ModelStateSerializer)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def load(self, request: Request, id: str) -> Response:
+        """Load it into memory and wait for it; 409 where its provider cannot be told to."""
+        asked = valid(shapes.LoadSerializer(data=request.data))
+        model = async_to_sync(services.model_load)(self.actor, self.get_object(), **asked)
+        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
+
+    @extend_schema(request=None, responses=shapes.ModelStateSerializer)
+    @action(detail=True, methods=["post"])
+    def unload(self, request: Request, id: str) -> Response:
+        """Have its memory given back; 409 where its provider cannot be told to."""
+        model = async_to_sync(services.model_unload)(self.actor, self.get_object())
+        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
+
+    @extend_schema(request=shapes.WaitSerializer, responses=shapes.ModelStateSerializer)
+    @action(detail=True, methods=["post"])
+    def wait(self, request: Request, id: str) -> Response:
+        """Wait until it is in memory, whoever loads it, or for `timeout_s`; `state` says which. 409 as for loading."""
+        asked = valid(shapes.WaitSerializer(data=request.data))
+        model = async_to_sync(services.model_wait)(self.actor, self.get_object(), **asked)
+        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
+
+    @extend_schema(parameters=[OpenApiParameter("days", int, default=30)], responses=shapes.ModelStatsSerializer)
+    @action(detail=True, methods=["get"])
+    def stats(self, request: Request, id: str) -> Response:
+        """What it was asked in the last days, what it cost, and how good it proved to be."""
+        asked = valid(shapes.DaysSerializer(data=request.query_params))
+        return Response(shapes.ModelStatsSerializer(selectors.model_stats(self.get_object(), days=asked["days"])).data)

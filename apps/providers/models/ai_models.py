@@ -1,0 +1,142 @@
+"""The models that providers serve, and those that a server was told to fetch."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.models import PERCENT, CheckedJSON, Row
+from apps.providers.contract import CAPABILITIES, TIERS, DownloadProgress
+from apps.providers.models.providers import Provider
+
+STRINGS = {"type": "array", "items": {"type": "string", "enum": list(CAPABILITIES)}, "uniqueItems": True}
+FIELD_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+LONG_PROMPT = {
+    "type": ["object", "null"],
+    "required": ["above_tokens", "input", "output"],
+    "properties": {"above_tokens": {"type": "integer"}, "input": {"type": "string"}, "output": {"type": "string"}},
+}
+
+
+class AIModelQuerySet(models.QuerySet["AIModel"]):
+    def in_use(self) -> AIModelQuerySet:
+        """Switched on, and so is their provider."""
+        return self.filter(is_active=True, provider__status=Provider.Status.ACTIVE)
+
+
+class AIModel(Row):
+    """One model of one provider. Prices are US dollars for a million tokens; None means unknown, not free."""
+
+    class State(models.TextChoices):
+        UNKNOWN = "unknown", _("Unknown")
+        AVAILABLE = "available", _("Available")
+        LOADING = "loading", _("Loading")
+        LOADED = "loaded", _("Loaded")
+        FAILED = "failed", _("Failed")
+        INACTIVE = "inactive", _("Gone from the provider")
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models", verbose_name=_("provider"))
+    key = models.CharField(_("key"), max_length=190)
+    display_name = models.CharField(_("display name"), max_length=190, blank=True)
+    family = models.CharField(
+        _("family"), max_length=120, help_text=_("Models of one family count as the same AI: one never checks another's work.")
+    )
+    tier = models.CharField(_("tier"), max_length=10, choices=[(tier, tier) for tier in TIERS], default="fast")
+    capabilities = CheckedJSON(_("capabilities"), default=list, schema=STRINGS)
+    context_window = models.PositiveIntegerField(_("context window, tokens"), null=True, blank=True)
+    quantization = models.CharField(_("quantization"), max_length=40, blank=True)
+    size_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
+    price_input = models.DecimalField(
+        _("input price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
+    price_output = models.DecimalField(
+        _("output price per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
+    price_cached = models.DecimalField(
+        _("price of cached input per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
+    )
+    price_long_prompt = CheckedJSON(_("prices of long prompts"), null=True, blank=True, schema=LONG_PROMPT)
+    price_source = models.CharField(_("where the prices come from"), max_length=120, blank=True)
+    is_practice = models.BooleanField(_("practice model"), default=False)
+    is_active = models.BooleanField(_("in use"), default=True)
+    skill = models.DecimalField(
+        _("measured skill, 0-100"),
+        null=True,
+        blank=True,
+        help_text=_("Measured before shipping; unknown for most models."),
+        **PERCENT,
+    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
+    last_error = models.TextField(_("last error"), blank=True)
+    failed_until = models.DateTimeField(_("not tried again before"), null=True, blank=True)
+    checked_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    human_edits = CheckedJSON(_("fields set by hand"), default=list, blank=True, schema=FIELD_NAMES)  # no sync changes them
+
+    objects = AIModelQuerySet.as_manager()
+
+    class Meta:
+        db_table = "ai_models"
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        ordering = ["provider__priority", "provider__name", "key"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "key"], name="model_key_once_per_provider"),
+            models.CheckConstraint(condition=models.Q(tier__in=TIERS), name="model_tier_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or self.key
+
+    @staticmethod
+    def tier_rank(tier: str) -> int:
+        """0 for the weakest tier."""
+        return TIERS.index(tier)
+
+    @property
+    def is_chat(self) -> bool:
+        return "chat" in self.capabilities
+
+    @property
+    def is_resting(self) -> bool:
+        """It failed, and is not tried again yet; without a time, not before a sync finds it mended."""
+        if self.failed_until is None:
+            return self.state == self.State.FAILED
+        return self.failed_until > timezone.now()
+
+
+class ModelDownload(Row):
+    """A model that a server was told to fetch, and how far that is. What the server does not say is None."""
+
+    class State(models.TextChoices):
+        DOWNLOADING = "downloading", _("Downloading")
+        PAUSED = "paused", _("Paused")
+        COMPLETED = "completed", _("Completed")
+        FAILED = "failed", _("Failed")
+        ALREADY_DOWNLOADED = "already_downloaded", _("There already")
+
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="downloads", verbose_name=_("provider"))
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(_("model"), max_length=500)
+    quantization = models.CharField(_("quantization"), max_length=40, blank=True)
+    job_id = models.CharField(_("number at the server"), max_length=200, blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=State.choices)
+    downloaded_bytes = models.BigIntegerField(_("downloaded, bytes"), null=True, blank=True)
+    total_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
+    bytes_per_second = models.FloatField(_("bytes per second"), null=True, blank=True)
+    last_error = models.TextField(_("last error"), blank=True)
+    checked_at = models.DateTimeField(_("last asked"), null=True, blank=True)
+
+    class Meta:
+        db_table = "ai_model_downloads"
+        verbose_name = _("download of a model")
+        verbose_name_plural = _("downloads of models")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def percent(self) -> float | None:
+        return DownloadProgress("downloading", self.downloaded_bytes, self.total_bytes).percent

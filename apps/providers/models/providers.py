@@ -1,0 +1,73 @@
+"""Services that serve models."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.common.encryption import EncryptedText
+from apps.common.models import CheckedJSON, OwnedRow
+from apps.providers.contract import Connection
+
+LOCAL_KINDS = ("builtin", "lmstudio")
+
+
+class Provider(OwnedRow):
+    """A service that serves models, with its address and its key."""
+
+    class Status(models.TextChoices):  # type: ignore[name-defined]  # the type checker sees the relation of that name
+        ACTIVE = "active", _("Active")
+        INACTIVE = "inactive", _("Switched off")
+        MAINTENANCE = "maintenance", _("Maintenance")
+
+    name = models.SlugField(_("name"), max_length=60)
+    display_name = models.CharField(_("display name"), max_length=120)
+    kind = models.CharField(_("kind"), max_length=30)
+    base_url = models.CharField(_("address"), max_length=500, blank=True)
+    api_key = EncryptedText(_("key"), blank=True, default="")
+    status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
+    is_local = models.BooleanField(_("runs on our own machines"), default=False)
+    allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)
+    priority = models.PositiveSmallIntegerField(_("priority"), default=100)
+    quirks = CheckedJSON(_("quirks"), default=dict, blank=True, schema={"type": "object"})
+    last_checked_at = models.DateTimeField(_("last checked"), null=True, blank=True)
+    last_check_ok = models.BooleanField(_("last check passed"), null=True, blank=True)
+    last_check_message = models.TextField(_("last check said"), blank=True)
+    last_check_ms = models.PositiveIntegerField(_("last check took, ms"), null=True, blank=True)
+
+    class Meta:
+        db_table = "ai_providers"
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        ordering = ["priority", "name"]
+        constraints = [models.UniqueConstraint(fields=["team", "name"], name="provider_name_once_per_team")]
+
+    def __str__(self) -> str:
+        return self.display_name or self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.kind == "builtin"
+
+    @property
+    def key_ending(self) -> str:
+        """The last four characters of the key, all that is ever shown."""
+        return self.api_key[-4:] if len(self.api_key) >= 12 else ""
+
+    @property
+    def connection(self) -> Connection:
+        """Everything an adapter needs, with the key decrypted; never log or store it."""
+        return Connection(
+            kind=self.kind,
+            base_url=self.base_url,
+            api_key=self.api_key,
+            name=self.name,
+            allow_private=self.allows_private_address or self.is_builtin,
+            idle_timeout_s=600.0 if self.is_local else 120.0,
+            total_timeout_s=1_500.0 if self.is_local else 600.0,
+            quirks=self.quirks,
+        )

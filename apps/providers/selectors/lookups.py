@@ -1,0 +1,62 @@
+"""Who may see what: rows of the actor's team, NotFound for everything else."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.common.errors import NotFound
+from apps.providers.models import AIModel, ModelDownload, Provider
+
+
+def access_provider(actor: Actor, public_id: UUID | str) -> Provider:
+    """One provider of the actor's team, with its counts of models; NotFound otherwise."""
+    provider = providers_visible(actor).filter(public_id=as_uuid(public_id)).first()
+    if provider is None:
+        raise NotFound(_("There is no such provider."))
+    return provider
+
+
+def access_model(actor: Actor, public_id: UUID | str) -> AIModel:
+    """One model of the actor's team, with its provider; NotFound otherwise."""
+    model = models_visible(actor).filter(public_id=as_uuid(public_id)).first()
+    if model is None:
+        raise NotFound(_("There is no such model."))
+    return model
+
+
+def access_download(actor: Actor, public_id: UUID | str) -> ModelDownload:
+    """One download of the actor's team, with its provider; NotFound otherwise."""
+    download = downloads_visible(actor).filter(public_id=as_uuid(public_id)).first()
+    if download is None:
+        raise NotFound(_("There is no such download."))
+    return download
+
+
+def providers_visible(actor: Actor) -> QuerySet[Provider]:
+    """The team's providers. Each carries `models_total`, `models_in_use` and `models_failed`. One query."""
+    return Provider.objects.filter(team=actor.team).annotate(
+        models_total=Count("models", filter=~Q(models__state=AIModel.State.INACTIVE)),
+        models_in_use=Count("models", filter=Q(models__is_active=True) & ~Q(models__state=AIModel.State.INACTIVE)),
+        models_failed=Count("models", filter=Q(models__state=AIModel.State.FAILED)),
+    )
+
+
+def models_visible(actor: Actor) -> QuerySet[AIModel]:
+    """The team's models, each with its provider. One query."""
+    return AIModel.objects.filter(provider__team=actor.team).select_related("provider")
+
+
+def downloads_visible(actor: Actor) -> QuerySet[ModelDownload]:
+    """The downloads that the team started, each with its provider, the newest first. One query."""
+    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider")
+
+
+def as_uuid(public_id: UUID | str) -> UUID:
+    try:
+        return public_id if isinstance(public_id, UUID) else UUID(str(public_id))
+    except ValueError as error:
+        raise NotFound(_("There is nothing here under that id.")) from error
