@@ -20,7 +20,8 @@ COMMANDS = {
     "doctor": "check the installation and say what to do about each thing that is wrong (--json)",
     "user": "administer accounts",
     "bench": "run the benchmarks, or the one that is named",
-    "train": "fit a shipped model again from data: practice",
+    "score": "score JSON lines from standard input: complexity, confidence or hallucination",
+    "train": "fit a shipped model again from data: practice, complexity, confidence or hallucination",
     "manage": "Django's manage.py in the right environment",
 }
 

@@ -19,6 +19,7 @@ RUNTIME = ROOT / "requirements.txt"
 TESTS = ROOT / "requirements-test.txt"
 MYSQL = ROOT / "requirements-mysql.txt"
 TRAINING = ROOT / "requirements-training.txt"
+FITTING = ROOT / "requirements-fitting.txt"
 TORCH = ROOT / "requirements-training-torch.txt"  # pinned without hashes: each platform has builds of its own
 NEEDED_MB = 700  # measured 2026-11: 480 MB of packages with their compiled files, and what is held while unpacking
 OLDEST_PYTHON = (3, 11)

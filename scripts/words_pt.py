@@ -14,9 +14,20 @@ PORTUGUESE: dict[str, str] = {
     ),
     "administer accounts": "administra contas",
     "run the benchmarks, or the one that is named": "executa as medições, ou a que for indicada",
-    "fit a shipped model again from data: practice": "ajusta de novo, a partir de dados, um modelo do produto: practice",
+    "score JSON lines from standard input: complexity, confidence or hallucination": (
+        "pontua linhas JSON da entrada padrão: complexity, confidence ou hallucination"
+    ),
+    "fit a shipped model again from data: practice, complexity, confidence or hallucination": (
+        "ajusta de novo, a partir de dados, um modelo do produto: practice, complexity, confidence ou hallucination"
+    ),
     "Django's manage.py in the right environment": "o manage.py do Django no ambiente certo",
-    "Usage: ./orq train practice": "Uso: ./orq train practice",
+    "Usage: ./orq train practice, or ./orq train complexity|confidence|hallucination FOLDER [--out FILE]": (
+        "Uso: ./orq train practice, ou ./orq train complexity|confidence|hallucination PASTA [--out ARQUIVO]"
+    ),
+    "Usage: ./orq score {names} < LINES.jsonl": "Uso: ./orq score {names} < LINHAS.jsonl",
+    "Line {number} is not JSON: {cause}.": "A linha {number} não é JSON: {cause}.",
+    "Line {number} is not a JSON object.": "A linha {number} não é um objeto JSON.",
+    "Line {number} has no {field}.": "A linha {number} não tem {field}.",
     "There is no benchmark {name!r}. There are: {known}.": "Não existe a medição {name!r}. Existem: {known}.",
     # ---- installing ----
     "Making the Python environment in {path} …": "Criando o ambiente Python em {path} …",
