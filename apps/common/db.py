@@ -6,11 +6,24 @@ that a hundred people who wait for an AI do not hold a hundred connections.
 
 from __future__ import annotations
 
+import functools
+import logging
+import random
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import OperationalError, connections, transaction
+
+log = logging.getLogger(__name__)
+
+# MariaDB and MySQL: the transaction was chosen to give way (deadlock), waited too long for a row, or met a newer row than
+# it had read. Nothing of it has been stored, and the same again usually passes.
+# https://mariadb.com/kb/en/mariadb-error-code-reference/ (2026-11)
+GAVE_WAY = (1213, 1205, 1020)
+MOST_TRIES = 6
+FIRST_REST_S = 0.02
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,6 +51,36 @@ def close_idle_connections() -> None:
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block and connection.vendor != "sqlite":
             connection.close()
+
+
+def again_after_deadlock(fn: Callable[P, T]) -> Callable[P, T]:
+    """Run `fn` as one transaction, and the whole of it again when the database made it give way to another one.
+
+    Inside a transaction of the caller it is simply part of that one, since only the outermost can be begun again. `fn` must
+    do nothing but database work: what it does besides would be done twice.
+    """
+
+    @functools.wraps(fn)
+    def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        if transaction.get_connection().in_atomic_block:
+            return fn(*args, **kwargs)
+        for tried in range(1, MOST_TRIES):
+            try:
+                with transaction.atomic():
+                    return fn(*args, **kwargs)
+            except OperationalError as error:
+                if not gave_way(error):
+                    raise
+                log.info("%s gave way to another transaction (%s); trying again", fn.__name__, error)
+                time.sleep(random.uniform(0.5, 1.5) * FIRST_REST_S * 2**tried)
+        with transaction.atomic():
+            return fn(*args, **kwargs)
+
+    return whole
+
+
+def gave_way(error: OperationalError) -> bool:
+    return bool(error.args) and error.args[0] in GAVE_WAY
 
 
 def _released(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -7,10 +7,11 @@ import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone, translation
 
 from apps.accounts.services import notify
+from apps.common.db import again_after_deadlock
 from apps.common.errors import OrquestradorError
 from apps.tasks import messages
 from apps.tasks.engine.errors import AwaitingApproval, LeaseLost, PauseRequested, Stop
@@ -60,14 +61,18 @@ def _cancelled_from_outside(task: Task, holder: str, stop_reason: str) -> None:
 
 
 def _let_go(task: Task, holder: str) -> None:
-    with transaction.atomic():
-        row = Task.objects.select_for_update().filter(pk=task.pk, lease_owner=holder).first()
-        if row is None:
-            return
+    if row := _let_go_in_db(task, holder):
+        announce.changed(row)
+
+
+@again_after_deadlock
+def _let_go_in_db(task: Task, holder: str) -> Task | None:
+    row = _held(task, holder)
+    if row is not None:
         if row.status == TaskStatus.CANCELLED:
             close_open_subtasks(row)
         _release(row, holder)
-    announce.changed(row)
+    return row
 
 
 def close_open_subtasks(task: Task) -> None:
@@ -94,19 +99,30 @@ def _rest(
     level: str = "info",
 ) -> bool:
     """Move the task to `status`, let go of the lease, and log it; False when a person was quicker."""
-    with transaction.atomic():
-        row = Task.objects.select_for_update().filter(pk=task.pk, lease_owner=holder).first()
-        if row is None:
-            return False
-        plain = _plain(data or {})
-        moved = try_move(row, status, error_code=error_code, error=error, error_data=plain)
-        if moved:
-            ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=plain)
-        if row.status == TaskStatus.CANCELLED:
-            close_open_subtasks(row)
-        _release(row, holder)
-    announce.changed(row)
+    row, moved = _rest_in_db(task, holder, status, event, error_code, error, _plain(data or {}), level)
+    if row is not None:
+        announce.changed(row)
     return moved
+
+
+@again_after_deadlock
+def _rest_in_db(
+    task: Task, holder: str, status: str, event: str, error_code: str, error: str, data: dict[str, Any], level: str
+) -> tuple[Task | None, bool]:
+    row = _held(task, holder)
+    if row is None:
+        return None, False
+    moved = try_move(row, status, error_code=error_code, error=error, error_data=data)
+    if moved:
+        ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=data)
+    if row.status == TaskStatus.CANCELLED:
+        close_open_subtasks(row)
+    _release(row, holder)
+    return row, moved
+
+
+def _held(task: Task, holder: str) -> Task | None:
+    return Task.objects.select_for_update().filter(pk=task.pk, lease_owner=holder).first()
 
 
 def _release(task: Task, holder: str) -> None:

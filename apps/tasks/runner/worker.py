@@ -19,10 +19,10 @@ from datetime import timedelta
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 from django.utils import timezone
 
-from apps.common.db import close_idle_connections, in_db
+from apps.common.db import again_after_deadlock, close_idle_connections, in_db
 from apps.common.logs import correlation_id
 from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost
@@ -92,18 +92,32 @@ class Worker:
     def claim(self) -> Task | None:
         """The most urgent waiting task, now leased to this worker; None when nothing waits or enough are running."""
         try:
-            with transaction.atomic():
-                # What runs here is not taken up a second time, although its lease ran out while the machine slept.
-                task = Task.objects.waiting().exclude(pk__in=list(self.running)).select_for_update().first()
-                if task is None or Task.objects.held().count() >= settings.ORQ_TASKS_AT_ONCE:
-                    return None
-                task.lease_owner, task.runs = self.name, task.runs + 1
-                task.lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
-                task.started_at = task.started_at or timezone.now()
-                task.save(update_fields=["lease_owner", "lease_until", "runs", "started_at"])
-                return task
+            return self._claim()
         finally:
             close_idle_connections()
+
+    @again_after_deadlock
+    def _claim(self) -> Task | None:
+        task = self._locked_first()
+        if task is None or Task.objects.held().count() >= settings.ORQ_TASKS_AT_ONCE:
+            return None
+        task.lease_owner, task.runs = self.name, task.runs + 1
+        task.lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
+        task.started_at = task.started_at or timezone.now()
+        task.save(update_fields=["lease_owner", "lease_until", "runs", "started_at"])
+        return task
+
+    def _locked_first(self) -> Task | None:
+        """The first in the queue, locked by its key alone: to lock what a search passes by is how deadlocks come about.
+
+        Workers who look at once meet at the same row; who waited there finds it taken and looks again.
+        """
+        # What runs here is not taken up a second time, although its lease ran out while the machine slept.
+        queue = Task.objects.waiting().exclude(pk__in=list(self.running))
+        while (pk := queue.values_list("pk", flat=True).first()) is not None:
+            if task := Task.objects.waiting().select_for_update().filter(pk=pk).first():
+                return task
+        return None
 
     def run(self, task: Task) -> None:
         """Carry a claimed task to its next resting place. Errors of the task end in its row, never here."""
