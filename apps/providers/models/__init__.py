@@ -1,15 +1,20 @@
 """Providers, their models, what every call cost, and how good each model has proved to be. One module a story."""
 
 from apps.providers.models.ai_models import AIModel, AIModelQuerySet, ModelDownload
+from apps.providers.models.management import GROUPS, ModelDiscovery, ModelLoad, ModelSettings
 from apps.providers.models.providers import LOCAL_KINDS, Provider
 from apps.providers.models.usage import CreditUsage, QualityMetric
 
 __all__ = [
+    "GROUPS",
     "LOCAL_KINDS",
     "AIModel",
     "AIModelQuerySet",
     "CreditUsage",
+    "ModelDiscovery",
     "ModelDownload",
+    "ModelLoad",
+    "ModelSettings",
     "Provider",
     "QualityMetric",
 ]

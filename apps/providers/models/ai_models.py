@@ -72,6 +72,9 @@ class AIModel(Row):
     last_error = models.TextField(_("last error"), blank=True)
     failed_until = models.DateTimeField(_("not tried again before"), null=True, blank=True)
     checked_at = models.DateTimeField(_("last seen"), null=True, blank=True)
+    memory_bytes = models.BigIntegerField(_("memory it takes now, bytes"), null=True, blank=True)  # None: its server does not say
+    vram_bytes = models.BigIntegerField(_("of it on the GPU, bytes"), null=True, blank=True)
+    loaded_context = models.PositiveIntegerField(_("context it was loaded with, tokens"), null=True, blank=True)
     human_edits = CheckedJSON(_("fields set by hand"), default=list, blank=True, schema=FIELD_NAMES)  # no sync changes them
 
     objects = AIModelQuerySet.as_manager()
@@ -109,6 +112,12 @@ class AIModel(Row):
 class ModelDownload(Row):
     """A model that a server was told to fetch, and how far that is. What the server does not say is None."""
 
+    class Integrity(models.TextChoices):
+        UNKNOWN = "", _("Not checked")
+        WHOLE = "whole", _("Whole")
+        UNPROVEN = "unproven", _("Cannot be told")
+        DAMAGED = "damaged", _("Damaged")
+
     class State(models.TextChoices):
         DOWNLOADING = "downloading", _("Downloading")
         PAUSED = "paused", _("Paused")
@@ -126,6 +135,8 @@ class ModelDownload(Row):
     total_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
     bytes_per_second = models.FloatField(_("bytes per second"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True)
+    integrity = models.CharField(_("integrity"), max_length=10, choices=Integrity.choices, blank=True, default=Integrity.UNKNOWN)
+    integrity_checks = CheckedJSON(_("what was compared"), default=list, blank=True, schema={"type": "array"})
     checked_at = models.DateTimeField(_("last asked"), null=True, blank=True)
 
     class Meta:

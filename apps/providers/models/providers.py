@@ -34,6 +34,7 @@ class Provider(OwnedRow):
     last_check_ok = models.BooleanField(_("last check passed"), null=True, blank=True)
     last_check_message = models.TextField(_("last check said"), blank=True)
     last_check_ms = models.PositiveIntegerField(_("last check took, ms"), null=True, blank=True)
+    listed_at = models.DateTimeField(_("its models were listed"), null=True, blank=True)
 
     class Meta:
         db_table = "ai_providers"
