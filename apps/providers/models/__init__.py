@@ -1,6 +1,7 @@
 """Providers, their models, what every call cost, and how good each model has proved to be. One module a story."""
 
 from apps.providers.models.ai_models import AIModel, AIModelQuerySet, ModelDownload
+from apps.providers.models.budgets import Budget, Reservation
 from apps.providers.models.management import GROUPS, ModelDiscovery, ModelLoad, ModelSettings
 from apps.providers.models.providers import LOCAL_KINDS, Provider
 from apps.providers.models.usage import CreditUsage, QualityMetric
@@ -10,6 +11,7 @@ __all__ = [
     "LOCAL_KINDS",
     "AIModel",
     "AIModelQuerySet",
+    "Budget",
     "CreditUsage",
     "ModelDiscovery",
     "ModelDownload",
@@ -17,4 +19,5 @@ __all__ = [
     "ModelSettings",
     "Provider",
     "QualityMetric",
+    "Reservation",
 ]

@@ -18,6 +18,7 @@ class CreditUsage(Row):
     team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     model = models.ForeignKey(AIModel, null=True, on_delete=models.SET_NULL, related_name="usage")
+    key_id = models.UUIDField(null=True, blank=True, db_index=True)  # the gateway's virtual key it came by
     provider_name = models.CharField(max_length=120)
     model_key = models.CharField(max_length=190)
     purpose = models.CharField(max_length=20)  # plan, execute, validate, tie-break, chat, check
