@@ -11,12 +11,13 @@ import httpx
 from django.utils.translation import gettext as _
 
 from apps.common.http import failure_kind
-from apps.providers.contract import Connection
+from apps.providers.contract import Connection, LoadOptions
 from apps.providers.errors import (
     AddressRefused,
     Interrupted,
     MalformedAnswer,
     NotAnApi,
+    NotSupported,
     ProviderError,
     ProviderTimeout,
     Unreachable,
@@ -128,6 +129,15 @@ class TimedBytes:
         return ProviderTimeout(
             _("%(name)s kept the connection open for %(seconds)g s without a word of an answer.")
             % {"name": self._call.name, "seconds": self._no_content_timeout_s}
+        )
+
+
+def must_take(options: LoadOptions, known: frozenset[str], *, name: str) -> None:
+    """NotSupported when an option of loading is given that this server has no word for: nothing is left out in silence."""
+    if unknown := sorted(set(options.given) - known):
+        raise NotSupported(
+            _("%(name)s cannot be told how to load a model by: %(options)s. Leave that out.")
+            % {"name": name, "options": ", ".join(unknown)}
         )
 
 

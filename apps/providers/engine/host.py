@@ -72,6 +72,19 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a process is to be started; what is None may be as it is."""
+
+    context_length: int | None = None
+    gpu_layers: int | None = None
+    despite_memory: bool = False
+
+    def is_met_by(self, entry: Entry) -> bool:
+        same_length = self.context_length in (None, entry.context_length)
+        return same_length and self.gpu_layers in (None, entry.gpu_layers)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFile:
     """A model that can be served. `key` is a practice model's name, or the path inside the models folder."""
 
@@ -92,13 +105,26 @@ class EngineHost:
     idle_s: float = 600.0
     start_within_s: float = 300.0
 
-    async def ensure(self, path: Path, *, context_length: int | None = None) -> Endpoint:
+    async def ensure(
+        self,
+        path: Path,
+        *,
+        context_length: int | None = None,
+        gpu_layers: int | None = None,
+        despite_memory: bool = False,
+    ) -> Endpoint:
         """Gives the running process of this file, starting it if need be.
 
-        Without `context_length` whatever runs will do; with it, a process of another length is replaced. EngineError says why
-        the file cannot be served.
+        Without `context_length` and `gpu_layers` whatever runs will do; with them, a process that was started otherwise is
+        replaced. EngineError says why the file cannot be served; `despite_memory` has it tried also when it does not fit.
         """
-        return await asyncio.get_running_loop().run_in_executor(_waiters, self._ensure, path, context_length)
+        wanted = Wanted(context_length, gpu_layers, despite_memory)
+        return await asyncio.get_running_loop().run_in_executor(_waiters, self._ensure, path, wanted)
+
+    async def cancel(self, path: Path) -> bool:
+        """Gives up a start that is under way, whoever began it, and ends what has started; tells whether there was anything."""
+        registry.disown(registry.entry_file(self.run_dir, path))
+        return await self.unload(path)
 
     async def unload(self, path: Path) -> bool:
         """Ends the file's process, also in the middle of an answer; tells whether there was one."""
@@ -155,18 +181,18 @@ class EngineHost:
             % {"key": key, "folder": self.models_dir}
         )
 
-    def _ensure(self, path: Path, context_length: int | None) -> Endpoint:
+    def _ensure(self, path: Path, wanted: Wanted) -> Endpoint:
         self.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _reap_children()
         file = registry.entry_file(self.run_dir, path)
         with self._locked(file, path):
             entry = registry.read(file)
-            if entry and entry.is_serving and context_length in (None, entry.context_length):
+            if entry and entry.is_serving and wanted.is_met_by(entry):
                 registry.adopt(file, entry, ProcessId.of(os.getpid()))
             else:
                 if entry:
                     _end(entry)
-                entry = self._start(file, path, context_length)
+                entry = self._start(file, path, wanted)
         assert entry.process
         return Endpoint(f"http://127.0.0.1:{entry.port}/v1", entry.api_key, entry.process.pid)
 
@@ -191,11 +217,13 @@ class EngineHost:
         except TimeoutError as error:
             raise EngineError(_("%(name)s is still being started. Try again in a moment.") % {"name": path.name}) from error
 
-    def _start(self, file: Path, path: Path, context_length: int | None) -> Entry:
+    def _start(self, file: Path, path: Path, wanted: Wanted) -> Entry:
         info = read_header(path)
-        self.check_fits(path, context_length=context_length)
+        if not wanted.despite_memory and not wanted.gpu_layers:  # what goes to the GPU does not count against this memory
+            self.check_fits(path, context_length=wanted.context_length)
         owner = ProcessId.of(os.getpid())
-        entry = Entry(str(path), secrets.token_urlsafe(24), self._context_length(info, context_length), owners=(owner,))
+        context_length = self._context_length(info, wanted.context_length)
+        entry = Entry(str(path), secrets.token_urlsafe(24), context_length, owners=(owner,), gpu_layers=wanted.gpu_layers)
         registry.write(file, entry)
         child = self._spawn(file, info, entry)
         try:
@@ -215,6 +243,7 @@ class EngineHost:
         command += ["--port-file", str(file.with_suffix(".port")), "--entry", str(file), "--alias", info.path.stem]
         command += ["--idle-s", str(self.idle_s), "--threads", str(self.threads), "--slots", str(self.slots)]
         command += ["--context", str(entry.context_length), *(["--embedding"] if info.is_embedding else [])]
+        command += [] if entry.gpu_layers is None else ["--gpu-layers", str(entry.gpu_layers)]
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         with file.with_suffix(".log").open("wb") as log:
             child = subprocess.Popen(
@@ -237,6 +266,8 @@ class EngineHost:
                     _("The engine could not load %(name)s: %(cause)s")
                     % {"name": path.name, "cause": _last_words(file.with_suffix(".log")) or child.returncode}
                 )
+            if not file.exists():
+                raise EngineError(_("Loading %(name)s was given up.") % {"name": path.name})
             if port_file.exists() and _answers(port := int(port_file.read_text())):
                 return port
             time.sleep(LOOK_EVERY_S)

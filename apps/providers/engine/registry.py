@@ -53,6 +53,7 @@ class Entry:
     owners: tuple[ProcessId, ...]
     process: ProcessId | None = None
     port: int = 0
+    gpu_layers: int | None = None
 
     @property
     def is_serving(self) -> bool:
@@ -99,6 +100,13 @@ def is_wanted(file: Path, *, pid: int) -> bool:
     if entry is None or (entry.process and entry.process.pid != pid):
         return False
     return any(owner.is_alive for owner in entry.owners)
+
+
+def disown(file: Path) -> None:
+    """Says, without waiting for the lock, that nobody wants a model that is still being started: whoever starts it gives up."""
+    entry = read(file)
+    if entry and entry.process is None:
+        file.unlink(missing_ok=True)
 
 
 def retire_if_unwanted(file: Path, idle_s: float) -> bool:

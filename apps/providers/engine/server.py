@@ -49,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--idle-s", type=float, default=600.0, help="end after so many seconds without a request")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--context", type=int, default=0, help="tokens in memory; 0 is what the model was made for")
+    parser.add_argument("--gpu-layers", type=int, help="layers on the GPU; without it as llama.cpp does")
     parser.add_argument("--slots", type=int, default=4, help="requests answered at the same time")
     parser.add_argument("--embedding", action="store_true", help="serve embeddings")
     return parser.parse_args()
@@ -62,6 +63,8 @@ def _parameters(options: argparse.Namespace, api_key: str) -> xllamacpp.CommonPa
     parameters.port = 0  # any that is free
     parameters.api_keys = [api_key]
     parameters.n_ctx = options.context
+    if options.gpu_layers is not None:
+        parameters.n_gpu_layers = options.gpu_layers
     parameters.n_parallel = options.slots
     parameters.kv_unified = True  # the slots share the context, instead of each getting a slice
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = options.threads

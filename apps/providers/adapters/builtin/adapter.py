@@ -10,8 +10,10 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
+from apps.providers.adapters.base import must_take
 from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
 from apps.providers.contract import (
+    NO_OPTIONS,
     ChatRequest,
     CheckResult,
     Completion,
@@ -19,8 +21,10 @@ from apps.providers.contract import (
     Delta,
     Download,
     DownloadProgress,
+    LoadOptions,
     Message,
     ModelInfo,
+    OnProgress,
 )
 from apps.providers.engine.factory import engine_host
 from apps.providers.engine.host import Endpoint, EngineHost, ModelFile
@@ -30,6 +34,8 @@ from apps.providers.errors import EngineError, NotSupported, ProviderError
 
 class BuiltinAdapter:
     """A LocalAdapter. Model keys are practice models' names and paths inside the models folder."""
+
+    load_options = frozenset({"gpu_layers"})
 
     def __init__(self, connection: Connection, host: EngineHost | None = None) -> None:
         self.connection = connection
@@ -67,8 +73,23 @@ class BuiltinAdapter:
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
         return await (await self._client(model)).embed(model, texts)
 
-    async def load(self, model: str, *, context_length: int | None = None) -> None:
-        await self.host.ensure(self.host.find(model).path, context_length=context_length)
+    async def load(
+        self,
+        model: str,
+        *,
+        context_length: int | None = None,
+        options: LoadOptions = NO_OPTIONS,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """llama.cpp's server says nothing of how far a load is."""
+        must_take(options, self.load_options, name=_("The built-in engine"))
+        path = self.host.find(model).path
+        await self.host.ensure(
+            path, context_length=context_length, gpu_layers=options.gpu_layers, despite_memory=options.despite_memory
+        )
+
+    async def load_cancel(self, model: str) -> None:
+        await self.host.cancel(self.host.find(model).path)
 
     async def unload(self, model: str) -> None:
         await self.host.unload(self.host.find(model).path)

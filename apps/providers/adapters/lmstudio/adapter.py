@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.common.http import normalise_base_url
-from apps.providers.adapters.base import Call
+from apps.providers.adapters.base import Call, must_take
 from apps.providers.adapters.chat import CHECK_TIMEOUT_S, LIST_TIMEOUT_S
 from apps.providers.adapters.lmstudio import memory
 from apps.providers.adapters.lmstudio.downloads import Downloads
@@ -24,6 +24,7 @@ from apps.providers.adapters.lmstudio.native import NativeClient
 from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
 from apps.providers.adapters.openai_compatible.wire import api_base
 from apps.providers.contract import (
+    NO_OPTIONS,
     ChatRequest,
     CheckResult,
     Completion,
@@ -31,9 +32,11 @@ from apps.providers.contract import (
     Delta,
     Download,
     DownloadProgress,
+    LoadOptions,
     ModelInfo,
+    OnProgress,
 )
-from apps.providers.errors import BadRequest, MalformedAnswer, NotSupported, ProviderError, WrongModel
+from apps.providers.errors import BadRequest, MalformedAnswer, NotSupported, ProviderError, ProviderTimeout, WrongModel
 
 DEFAULT_ADDRESS = "http://localhost:1234"
 DIALECTS = ("v1", "v0", "openai")  # the newest first
@@ -46,6 +49,8 @@ class LMStudioAdapter:
 
     `locks_dir` is where the processes of this machine see each other's loads.
     """
+
+    load_options = frozenset({"kv_cache_on_gpu", "flash_attention", "batch_size", "experts"})
 
     def __init__(self, connection: Connection, *, locks_dir: Path | None = None) -> None:
         self.root = server_root(connection.base_url or DEFAULT_ADDRESS)
@@ -91,15 +96,29 @@ class LMStudioAdapter:
         await self._get_ready(model)
         return await self.chat.embed(model, texts)
 
-    async def load(self, model: str, *, context_length: int | None = None) -> None:
+    async def load(
+        self,
+        model: str,
+        *,
+        context_length: int | None = None,
+        options: LoadOptions = NO_OPTIONS,
+        on_progress: OnProgress | None = None,
+    ) -> None:
         """One at a time for each model of a server, whoever asks; when it is there already nothing is done.
 
-        A copy with another context length than the one asked for is replaced. Before version 0.4.0 LM Studio loads only
-        with the length that is set there.
+        A copy with another context length than the one asked for is replaced, and so is any copy when options are given.
+        Before version 0.4.0 LM Studio loads only as it is set there. It says nothing of how far a load is.
         """
+        must_take(options, self.load_options, name=self.name)
         info = await self.find(model)
         async with memory.alone(self, info):
-            await memory.load(self, info.key, context_length=context_length)
+            await memory.load(self, info.key, context_length=context_length, options=options)
+
+    async def load_cancel(self, model: str) -> None:
+        """LM Studio has no call for that: what is being loaded is waited for, for a while, and taken out again."""
+        with suppress(ProviderTimeout):
+            await memory.wait_until_loaded(self, model, timeout_s=memory.GRACE_S)
+        await self.unload(model)
 
     async def unload(self, model: str) -> None:
         """All copies of the model, or the one copy whose id is given."""

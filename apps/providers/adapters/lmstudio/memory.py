@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from apps.providers.adapters.base import Call
 from apps.providers.adapters.lmstudio.listing import instances
 from apps.providers.adapters.lmstudio.locks import held, lock_file
-from apps.providers.contract import ChatRequest, Message, ModelInfo
+from apps.providers.contract import NO_OPTIONS, ChatRequest, LoadOptions, Message, ModelInfo
 from apps.providers.errors import BadRequest, EmptyAnswer, Interrupted, ProviderTimeout, Unreachable
 
 if TYPE_CHECKING:
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.5
 # Proxies cut connections that are silent for long; LM Studio goes on loading, and does not list what it is loading.
 GRACE_S = 30.0
+# Options of POST /api/v1/models/load (LM Studio's documentation, commit c6854fba, read 2026-11-20).
+_THEIR_NAMES = {
+    "kv_cache_on_gpu": "offload_kv_cache_to_gpu",
+    "flash_attention": "flash_attention",
+    "batch_size": "eval_batch_size",
+    "experts": "num_experts",
+}
 
 
 @asynccontextmanager
@@ -40,18 +47,20 @@ async def alone(adapter: LMStudioAdapter, info: ModelInfo) -> AsyncIterator[None
         yield
 
 
-async def load(adapter: LMStudioAdapter, key: str, *, context_length: int | None) -> None:
+async def load(adapter: LMStudioAdapter, key: str, *, context_length: int | None, options: LoadOptions = NO_OPTIONS) -> None:
     """Call it `alone`."""
     info = await adapter.find(key)
     adapter.must_speak("v1", "v0")
-    if _has_copy(info, context_length):
+    if options.given:
+        adapter.must_speak("v1")
+    elif _has_copy(info, context_length):
         return
     if adapter.dialect == "v0":
         await _load_by_asking(adapter, info, context_length)
         return
     for instance in instances(info):
         await _unload(adapter, key, instance["id"])
-    await _load(adapter, info, context_length)
+    await _load(adapter, info, context_length, options)
 
 
 async def unload(adapter: LMStudioAdapter, key: str, *, only: str | None) -> None:
@@ -77,8 +86,8 @@ async def wait_until_loaded(adapter: LMStudioAdapter, model: str, *, timeout_s: 
         await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
 
 
-async def _load(adapter: LMStudioAdapter, info: ModelInfo, context_length: int | None) -> None:
-    body: dict[str, Any] = {"model": info.key}
+async def _load(adapter: LMStudioAdapter, info: ModelInfo, context_length: int | None, options: LoadOptions) -> None:
+    body: dict[str, Any] = {"model": info.key} | {_THEIR_NAMES[name]: value for name, value in options.given.items()}
     if context_length is not None:
         body["context_length"] = _length(info, context_length)
     try:
