@@ -2,6 +2,7 @@
 
 from apps.providers.models.ai_models import AIModel, AIModelQuerySet, ModelDownload
 from apps.providers.models.budgets import Budget, Reservation
+from apps.providers.models.calls import Breaker, CallSlot
 from apps.providers.models.management import GROUPS, ModelDiscovery, ModelLoad, ModelSettings
 from apps.providers.models.providers import LOCAL_KINDS, Provider
 from apps.providers.models.usage import CreditUsage, QualityMetric
@@ -11,7 +12,9 @@ __all__ = [
     "LOCAL_KINDS",
     "AIModel",
     "AIModelQuerySet",
+    "Breaker",
     "Budget",
+    "CallSlot",
     "CreditUsage",
     "ModelDiscovery",
     "ModelDownload",

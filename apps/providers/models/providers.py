@@ -29,6 +29,19 @@ class Provider(OwnedRow):
     is_local = models.BooleanField(_("runs on our own machines"), default=False)
     allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)
     priority = models.PositiveSmallIntegerField(_("priority"), default=100)
+    balance_group = models.SlugField(
+        _("balance group"),
+        max_length=60,
+        blank=True,
+        default="",
+        help_text=_("Providers of one group share the calls of the models that they have in common."),
+    )
+    weight = models.PositiveSmallIntegerField(
+        _("weight"), default=1, help_text=_("In its group, a provider of weight 2 gets twice the calls of one of weight 1.")
+    )
+    max_concurrent = models.PositiveSmallIntegerField(
+        _("calls at once"), null=True, blank=True, help_text=_("More calls wait for a free place. Empty: no limit.")
+    )
     quirks = CheckedJSON(_("quirks"), default=dict, blank=True, schema={"type": "object"})
     last_checked_at = models.DateTimeField(_("last checked"), null=True, blank=True)
     last_check_ok = models.BooleanField(_("last check passed"), null=True, blank=True)
