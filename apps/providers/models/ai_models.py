@@ -8,11 +8,21 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import PERCENT, CheckedJSON, Row
-from apps.providers.contract import CAPABILITIES, TIERS, DownloadProgress
+from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS, DownloadProgress
 from apps.providers.models.providers import Provider
 
 STRINGS = {"type": "array", "items": {"type": "string", "enum": list(CAPABILITIES)}, "uniqueItems": True}
 FIELD_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+ACCEPTED = {"type": "object", "properties": dict(ACCEPTS), "additionalProperties": False}
+REFUSALS = {
+    "type": "object",
+    "propertyNames": {"enum": list(ACCEPTS)},
+    "additionalProperties": {
+        "type": "object",
+        "required": ["value", "at"],
+        "properties": {"value": {}, "at": {"type": "string"}, "said": {"type": "string"}},
+    },
+}
 LONG_PROMPT = {
     "type": ["object", "null"],
     "required": ["above_tokens", "input", "output"],
@@ -75,6 +85,14 @@ class AIModel(Row):
     memory_bytes = models.BigIntegerField(_("memory it takes now, bytes"), null=True, blank=True)  # None: its server does not say
     vram_bytes = models.BigIntegerField(_("of it on the GPU, bytes"), null=True, blank=True)
     loaded_context = models.PositiveIntegerField(_("context it was loaded with, tokens"), null=True, blank=True)
+    accepts = CheckedJSON(
+        _("what it accepts, set by hand"),
+        default=dict,
+        blank=True,
+        schema=ACCEPTED,
+        help_text=_("Goes before what the product knows of the model and what the vendor refused."),
+    )
+    refusals = CheckedJSON(_("what its vendor refused"), default=dict, blank=True, editable=False, schema=REFUSALS)  # by flag
     human_edits = CheckedJSON(_("fields set by hand"), default=list, blank=True, schema=FIELD_NAMES)  # no sync changes them
 
     objects = AIModelQuerySet.as_manager()
