@@ -96,6 +96,7 @@ class Usage:
     reasoning_tokens: int = 0
     is_estimated: bool = False
     cache_write_tokens: int = 0  # inside input tokens, too; some vendors charge more for them
+    cache_write_1h_tokens: int = 0  # inside cache_write_tokens: those to be kept for an hour (Anthropic)
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -105,6 +106,7 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             self.is_estimated or other.is_estimated,
             self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_write_1h_tokens + other.cache_write_1h_tokens,
         )
 
 
