@@ -63,6 +63,13 @@ def is_same_place(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
+def place_of(kind: str, base_url: str) -> tuple[str, str, int | None]:
+    """Where calls of a provider go, for comparing: scheme, host and port. Without an address it is the kind's own place."""
+    if base_url:
+        return _origin(base_url)
+    return _origin(f"https://{VENDOR_HOSTS[kind]}") if kind in VENDOR_HOSTS else ("", kind, None)
+
+
 def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)

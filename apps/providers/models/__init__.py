@@ -1,8 +1,10 @@
 """Providers, their models, what every call cost, and how good each model has proved to be. One module a story."""
 
+from apps.providers.models.accounts import ExternalAccount
 from apps.providers.models.ai_models import AIModel, AIModelQuerySet, ModelDownload
 from apps.providers.models.budgets import Budget, Reservation
 from apps.providers.models.calls import Breaker, CallSlot
+from apps.providers.models.keys import ProviderKey
 from apps.providers.models.management import GROUPS, ModelDiscovery, ModelLoad, ModelSettings
 from apps.providers.models.providers import LOCAL_KINDS, Provider
 from apps.providers.models.usage import CreditUsage, QualityMetric
@@ -16,11 +18,13 @@ __all__ = [
     "Budget",
     "CallSlot",
     "CreditUsage",
+    "ExternalAccount",
     "ModelDiscovery",
     "ModelDownload",
     "ModelLoad",
     "ModelSettings",
     "Provider",
+    "ProviderKey",
     "QualityMetric",
     "Reservation",
 ]

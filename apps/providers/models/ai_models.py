@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
@@ -28,6 +30,21 @@ LONG_PROMPT = {
     "required": ["above_tokens", "input", "output"],
     "properties": {"above_tokens": {"type": "integer"}, "input": {"type": "string"}, "output": {"type": "string"}},
 }
+
+PRICE = {"type": "string", "pattern": r"^\d{1,6}(\.\d{1,6})?$"}
+PRICE_TIERS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["above_tokens", "input", "output"],
+        "properties": {
+            "above_tokens": {"type": "integer", "minimum": 1},
+            **dict.fromkeys(("input", "output", "cached", "cache_write", "cache_write_1h"), PRICE),
+        },
+        "additionalProperties": False,
+    },
+}
+PRICE_DIGITS: dict[str, Any] = {"null": True, "blank": True, "max_digits": 12, "decimal_places": 6}
 
 
 class AIModelQuerySet(models.QuerySet["AIModel"]):
@@ -67,6 +84,23 @@ class AIModel(Row):
     price_cached = models.DecimalField(
         _("price of cached input per million tokens, US$"), null=True, blank=True, max_digits=12, decimal_places=6
     )
+    price_cache_write = models.DecimalField(_("price of writing to the cache per million tokens, US$"), **PRICE_DIGITS)
+    price_cache_write_1h = models.DecimalField(
+        _("price of writing to the cache for an hour per million tokens, US$"), **PRICE_DIGITS
+    )
+    price_batch_input = models.DecimalField(_("input price in batches per million tokens, US$"), **PRICE_DIGITS)
+    price_batch_output = models.DecimalField(_("output price in batches per million tokens, US$"), **PRICE_DIGITS)
+    price_tiers = CheckedJSON(_("prices by length of the prompt"), default=list, blank=True, schema=PRICE_TIERS)
+    price_set_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        verbose_name=_("who set the prices"),
+    )
+    price_set_at = models.DateTimeField(_("when the prices were set by hand"), null=True, blank=True, editable=False)
     price_long_prompt = CheckedJSON(_("prices of long prompts"), null=True, blank=True, schema=LONG_PROMPT)
     price_source = models.CharField(_("where the prices come from"), max_length=120, blank=True)
     is_practice = models.BooleanField(_("practice model"), default=False)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.common.encryption import EncryptedText
 from apps.common.models import CheckedJSON, OwnedRow
 from apps.providers.contract import Connection
+from apps.providers.models.keys import ProviderKey
 
 LOCAL_KINDS = ("builtin", "lmstudio")
 
@@ -25,6 +26,9 @@ class Provider(OwnedRow):
     kind = models.CharField(_("kind"), max_length=30)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
     api_key = EncryptedText(_("key"), blank=True, default="")
+    key = models.ForeignKey(
+        ProviderKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="providers", verbose_name=_("key")
+    )
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.ACTIVE)
     is_local = models.BooleanField(_("runs on our own machines"), default=False)
     allows_private_address = models.BooleanField(_("an admin allowed its private address"), default=False)

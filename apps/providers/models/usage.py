@@ -8,8 +8,19 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.models import MONEY, Row
-from apps.providers.models.ai_models import AIModel
+from apps.common.models import MONEY, CheckedJSON, Row
+from apps.providers.models.ai_models import PRICE, AIModel
+
+# US dollars for a million tokens of each kind, and above which length of the prompt they hold.
+UNIT_PRICES = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("input", "output", "cached", "cache_write", "cache_write_1h"), PRICE),
+        "above_tokens": {"type": "integer"},
+        "is_batch": {"type": "boolean"},
+    },
+    "additionalProperties": False,
+}
 
 
 class CreditUsage(Row):
@@ -27,8 +38,12 @@ class CreditUsage(Row):
     output_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     reasoning_tokens = models.PositiveIntegerField(default=0)
+    cache_write_tokens = models.PositiveIntegerField(default=0)  # of the input; those for an hour included
+    cache_write_1h_tokens = models.PositiveIntegerField(default=0)
     is_estimated = models.BooleanField(default=False)
     cost_usd = models.DecimalField(null=True, blank=True, **MONEY)  # None: the price is unknown
+    price_source = models.CharField(max_length=120, blank=True)  # as it was then, and with it the prices
+    unit_prices = CheckedJSON(default=dict, blank=True, schema=UNIT_PRICES)
     latency_ms = models.PositiveIntegerField(default=0)
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=1)
