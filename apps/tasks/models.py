@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.logs import current_id
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
-from apps.providers.models import AIModel, CreditUsage
+from apps.providers.models import AIModel, CreditUsage, SpecializedAI
 
 PERCENTAGE = {"type": "number", "minimum": 0, "maximum": 100}
 POLICY_SCHEMA = {
@@ -170,6 +170,10 @@ class Subtask(Row):
     validator_family = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
     tie_breaker = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tie_breaker_family = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001
+    # The specialized AI that each seat's model spoke as; empty where it spoke as itself.
+    executor_as = models.ForeignKey(SpecializedAI, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    validator_as = models.ForeignKey(SpecializedAI, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    tie_breaker_as = models.ForeignKey(SpecializedAI, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     result = models.TextField(blank=True)
     verdict = CheckedJSON(null=True, blank=True, schema={"type": ["object", "null"]})
     divergence = models.DecimalField(null=True, blank=True, **PERCENT)
@@ -204,6 +208,7 @@ class Subtask(Row):
         """Empty the seats and take away what they made; nothing is saved."""
         self.executor = self.validator = self.tie_breaker = None
         self.executor_family = self.validator_family = self.tie_breaker_family = None
+        self.executor_as = self.validator_as = self.tie_breaker_as = None
         self.result, self.verdict, self.tie_break = "", None, None
         self.error_code, self.error, self.error_data = "", "", {}
         self.divergence = self.confidence = self.cross_validated = None
@@ -249,6 +254,7 @@ class Call(models.Model):
     purpose = models.CharField(max_length=20)
     model = models.ForeignKey(AIModel, null=True, on_delete=models.SET_NULL, related_name="+")
     model_name = models.CharField(max_length=190)
+    specialized_ai = models.ForeignKey(SpecializedAI, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.STARTED)
     request = models.JSONField(default=list)
     text = models.TextField(blank=True)  # grows while it streams, whole when done

@@ -68,9 +68,10 @@ class CreditUsage(Row):
 
 
 class QualityMetric(Row):
-    """How a model has done in a category: kept up to date in the transaction that concludes each execution."""
+    """How a model, or a specialized AI, has done in a category: kept up to date with every execution that is concluded."""
 
-    model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="quality")
+    model = models.ForeignKey(AIModel, null=True, on_delete=models.CASCADE, related_name="quality")
+    specialized_ai = models.ForeignKey("SpecializedAI", null=True, on_delete=models.CASCADE, related_name="quality")
     category = models.CharField(max_length=60)
     executions = models.PositiveIntegerField(default=0)
     successes = models.PositiveIntegerField(default=0)
@@ -84,10 +85,18 @@ class QualityMetric(Row):
         db_table = "ai_quality_metrics"
         verbose_name = _("quality of a model")
         verbose_name_plural = _("quality of models")
-        constraints = [models.UniqueConstraint(fields=["model", "category"], name="quality_once_per_model_and_category")]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "category"], name="quality_once_per_model_and_category"),
+            models.UniqueConstraint(fields=["specialized_ai", "category"], name="quality_once_per_specialized_ai_and_category"),
+            models.CheckConstraint(
+                condition=models.Q(model__isnull=True, specialized_ai__isnull=False)
+                | models.Q(model__isnull=False, specialized_ai__isnull=True),
+                name="quality_is_of_one_ai",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.model} · {self.category}"
+        return f"{self.model or self.specialized_ai} · {self.category}"
 
     @property
     def validation_score_mean(self) -> Decimal | None:
