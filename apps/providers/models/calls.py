@@ -61,11 +61,13 @@ class Breaker(models.Model):
 class CallSlot(models.Model):
     """A call that a provider is answering now, or that waits until the provider has room for it.
 
-    Kept only where it matters: for providers with a limit, and for those that share a model with others. Whoever holds a slot
-    renews it; the slot of a process that was killed is void when it expires.
+    Kept only where it matters: for providers with a limit, for those that share a model with others, and for local models,
+    which must not be unloaded in mid-answer (`model`). Whoever holds a slot renews it; the slot of a process that was killed
+    is void when it expires.
     """
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="slots")
+    model = models.ForeignKey(AIModel, null=True, on_delete=models.CASCADE, related_name="slots")
     is_waiting = models.BooleanField(_("waiting"), default=False)
     expires_at = models.DateTimeField(_("void after"))
     created_at = models.DateTimeField(auto_now_add=True)
