@@ -11,18 +11,20 @@ OrquestradorError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class OrquestradorError(Exception):
     """Base of everything that the product raises on purpose.
 
-    `code` is stable and for programs, `message` is for people and names the thing, the cause and the next step.
+    `code` is stable and for programs, `message` is for people and names the thing, the cause and the next step. Of `extra`
+    programs are told what `told` names.
     """
 
     code = "error"
     status = 500
     retryable = False
+    told: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str = "", *, retry_after_s: float | None = None, **extra: Any) -> None:
         super().__init__(message)

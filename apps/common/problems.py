@@ -36,6 +36,7 @@ class Problem:
     errors: list[dict[str, str]] = field(default_factory=list)
     retry_after_s: float | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self, *, request_id: str = "") -> dict[str, Any]:
         """The JSON of RFC 9457, with `code`, `request_id` and `errors` as our extensions."""
@@ -47,6 +48,7 @@ class Problem:
             "code": self.code,
             "request_id": request_id or correlation_id.get(),
             "errors": self.errors,
+            **self.more,
         }
 
     @property
@@ -59,7 +61,9 @@ def problem_of(error: BaseException) -> Problem:
     """What to tell the caller about any exception; one that nobody foresaw is logged with its id and told as unexpected."""
     match error:
         case OrquestradorError():
-            return Problem(error.status, error.code, error.message, list(getattr(error, "errors", [])), error.retry_after_s)
+            more = {name: error.extra[name] for name in error.told if name in error.extra}
+            errors = list(getattr(error, "errors", []))
+            return Problem(error.status, error.code, error.message, errors, error.retry_after_s, more=more)
         case drf.ValidationError():
             return Problem(400, "bad_input", _("Some of what was sent cannot be used."), field_errors(error.get_full_details()))
         case drf.APIException():

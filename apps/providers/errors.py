@@ -1,6 +1,8 @@
 """Errors of AI providers. Adapters turn whatever a vendor says into one of these and keep the original as `__cause__`.
 
 OrquestradorError
+├── OverBudget                   a budget does not cover the call that was about to be made
+├── PriceUnknown                 a budget is in force, and nobody knows what this model costs
 └── ProviderError
     ├── AuthenticationFailed     the key is missing, wrong or not allowed
     ├── RateLimited              too many requests; `retry_after_s` when the vendor says it
@@ -20,13 +22,41 @@ OrquestradorError
     │   └── WrongModel           another model than the one that was asked has answered; `extra["partial"]` keeps its answer
     ├── Interrupted              the stream ended before its terminal marker; `extra["partial"]` keeps the text
     └── EngineError              the built-in engine cannot serve the model file
+
+OrquestradorError
+└── Conflict
+    ├── DoesNotFit               there is too little memory for the model; told by how much, and what could go
+    ├── ModelInUse               it is answering just now
+    └── LoadUnderWay             it is being loaded just now
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from apps.common.errors import OrquestradorError
+from apps.common.errors import Conflict, OrquestradorError
+
+
+class OverBudget(OrquestradorError):
+    """`budget` is what was left: {id, name, scope, person, period, limit, left, needed, held, renews_at}, sums as text.
+
+    `is_held`: only what is set aside for calls under way is in the way, so trying again soon may do.
+    """
+
+    code = "over_budget"
+    status = 429
+
+    def __init__(self, message: str, *, budget: dict[str, str], is_held: bool, retry_after_s: float) -> None:
+        super().__init__(message, retry_after_s=retry_after_s, budget=budget, is_held=is_held)
+        self.budget = budget
+        self.is_held = is_held
+
+
+class PriceUnknown(OrquestradorError):
+    """`extra["model"]` is what it is called."""
+
+    code = "price_unknown"
+    status = 409
 
 
 class ProviderError(OrquestradorError):
@@ -131,3 +161,27 @@ class Interrupted(ProviderError):
 
 class EngineError(ProviderError):
     code = "engine"
+
+
+class DoesNotFit(Conflict):
+    """There is too little free memory for this model.
+
+    `extra`: needed_bytes, free_bytes, missing_bytes, memory ("gpu" or "ram"), could_go (models in memory, each with id, model,
+    memory_bytes and last_used_at).
+    """
+
+    code = "does_not_fit"
+    told = ("needed_bytes", "free_bytes", "missing_bytes", "memory", "could_go")
+
+
+class ModelInUse(Conflict):
+    """This model is answering just now. `extra`: calls, how many."""
+
+    code = "model_in_use"
+    told = ("calls",)
+
+
+class LoadUnderWay(Conflict):
+    """This model is being loaded just now."""
+
+    code = "load_under_way"
