@@ -97,6 +97,7 @@ class Usage:
     is_estimated: bool = False
     cache_write_tokens: int = 0  # inside input tokens, too; some vendors charge more for them
     cache_write_1h_tokens: int = 0  # inside cache_write_tokens: those to be kept for an hour (Anthropic)
+    requests: tuple[Usage, ...] = field(default=(), compare=False, repr=False)  # of a sum: each is priced by its own length
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -107,6 +108,7 @@ class Usage:
             self.is_estimated or other.is_estimated,
             self.cache_write_tokens + other.cache_write_tokens,
             self.cache_write_1h_tokens + other.cache_write_1h_tokens,
+            tuple(one for usage in (self, other) for one in (usage.requests or (usage,)) if one != Usage()),
         )
 
 
@@ -121,7 +123,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """How likely the model found the token that it chose, as a natural logarithm; `top` are likely others, chosen one included."""
+    """How likely the model found the token that it chose, as a natural logarithm; `top`: what was likely there."""
 
     token: str
     logprob: float

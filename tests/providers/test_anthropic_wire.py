@@ -267,12 +267,12 @@ async def test_tool_calls_are_put_together_from_their_pieces():
 
 
 async def test_usage_is_cumulative_and_counts_what_was_cached():
-    begin = start(cache_read_input_tokens=100, cache_creation_input_tokens=20)
+    begin = start(cache_read_input_tokens=100, cache_creation_input_tokens=20, cache_creation={"ephemeral_1h_input_tokens": 5})
     later = event("message_delta", delta={}, usage={"output_tokens": 3})
     details = {"output_tokens": 9, "output_tokens_details": {"thinking_tokens": 4}}
     last_count = event("message_delta", delta={"stop_reason": "end_turn"}, usage=details)
     _, last = await vendor.stream(reply(SSE, begin, block(0, type="text", text="a"), later, last_count, event("message_stop")))
-    assert last.usage == Usage(input_tokens=131, output_tokens=9, cached_tokens=100, reasoning_tokens=4)
+    assert last.usage == Usage(131, 9, cached_tokens=100, reasoning_tokens=4, cache_write_tokens=20, cache_write_1h_tokens=5)
 
 
 @pytest.mark.parametrize(

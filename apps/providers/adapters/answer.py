@@ -6,15 +6,17 @@ Whole answers and streams are read by the same reader: a whole answer is a strea
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from apps.providers.adapters.base import Call
-from apps.providers.adapters.text import TextCleaner
-from apps.providers.contract import ChatRequest, Completion, Delta, FinishReason, Message, ToolCall, Usage
+from apps.providers.adapters.text import TextCleaner, clean
+from apps.providers.contract import ChatRequest, Completion, Delta, FinishReason, Message, TokenLogprob, ToolCall, Usage
 
 CHARACTERS_PER_TOKEN = 4
+HARDLY_LIKELY = -9999.0  # how OpenAI writes it; others write minus infinity or null, which no JSON column takes
 
 
 class Answer(ABC):
@@ -22,6 +24,7 @@ class Answer(ABC):
 
     FINISH: ClassVar[Mapping[str, FinishReason]] = {}
     MAY_BE_AN_ARRAY: ClassVar[bool] = False  # a stream may come as one JSON array, object by object
+    COMES_IN_LINES: ClassVar[bool] = False  # or as one JSON object a line, which a whole answer is, too
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -32,6 +35,7 @@ class Answer(ABC):
         self.finish = ""  # as the vendor writes it; "" until it does
         self.has_ended = False  # a mark came behind which nothing of the answer follows
         self.usage: Usage | None = None
+        self._logprobs: list[TokenLogprob] = []
         self._text_cleaner, self._reasoning_cleaner = TextCleaner(), TextCleaner()
 
     @property
@@ -64,6 +68,10 @@ class Answer(ABC):
     def is_content(self, piece: Mapping[str, Any]) -> bool:
         """Whether a piece belongs to the answer, and does not only keep the connection open."""
 
+    def failure_in(self, piece: Mapping[str, Any]) -> Any:
+        """The error that a piece carries where only this vendor puts one; None for none."""
+        return None
+
     def end(self) -> Delta | None:
         """What was held back because more could have changed its meaning."""
         return self._add(self._text_cleaner.end(), self._reasoning_cleaner.end())
@@ -82,6 +90,8 @@ class Answer(ABC):
             latency_ms=call.latency_ms,
             first_token_ms=call.first_token_ms,
             attempts=call.requests,
+            logprobs=tuple(self._logprobs) or None,
+            refusals=tuple(call.refusals),
         )
 
     def _usage(self, request: ChatRequest) -> Usage:
@@ -94,6 +104,14 @@ class Answer(ABC):
     def _finish_reason(self, has_tool_calls: bool) -> FinishReason:
         reason = self.FINISH.get(self.finish, "unknown")
         return "tool_calls" if has_tool_calls and reason in ("stop", "unknown") else reason
+
+    def _take_logprobs(self, tokens: Any, *, token: str = "token", logprob: str = "logprob", top: str = "top_logprobs") -> None:
+        """A list of objects with a token, its logarithm, and others that were likely; under the names that the vendor uses."""
+        for one in tokens if isinstance(tokens, list) else ():
+            if isinstance(one, Mapping) and isinstance(one.get(token), str):
+                others = [other for other in one.get(top) or () if isinstance(other, Mapping)]
+                likely = tuple((clean(text_of(other.get(token))), likelihood(other.get(logprob))) for other in others)
+                self._logprobs.append(TokenLogprob(clean(one[token]), likelihood(one.get(logprob)), likely))
 
     def _say(self, text: str, reasoning: str = "") -> Delta | None:
         """New words as they came, made fit to be stored."""
@@ -123,6 +141,12 @@ def count_in(counts: Any, field: str) -> int:
     """A count of tokens; 0 for what is no such thing."""
     value = counts.get(field) if isinstance(counts, Mapping) else None
     return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12 else 0
+
+
+def likelihood(value: Any) -> float:
+    """A natural logarithm of a probability."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return min(0.0, max(HARDLY_LIKELY, float(value))) if is_number else HARDLY_LIKELY
 
 
 def text_of(value: Any) -> str:

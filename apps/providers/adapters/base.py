@@ -11,7 +11,7 @@ import httpx
 from django.utils.translation import gettext as _
 
 from apps.common.http import failure_kind
-from apps.providers.contract import Connection, LoadOptions
+from apps.providers.contract import Connection, LoadOptions, Refusal
 from apps.providers.errors import (
     AddressRefused,
     Interrupted,
@@ -42,6 +42,7 @@ class Call:
         self.total_timeout_s = connection.total_timeout_s if total_timeout_s is None else total_timeout_s
         self.requests = 0
         self.failures = 0
+        self.refusals: list[Refusal] = []
         self.first_token_ms: int | None = None
         self._started = time.monotonic()
 

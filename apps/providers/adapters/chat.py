@@ -17,11 +17,12 @@ from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import Call, TimedBytes, display_name, transport_failure
 from apps.providers.adapters.failures import request_id_of
+from apps.providers.adapters.flags import system_as_question
 from apps.providers.adapters.reading import Source, read_answer, read_json
 from apps.providers.adapters.schema import answer_in_schema
 from apps.providers.adapters.sending import refusal, send
 from apps.providers.adapters.text import redact
-from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, ModelInfo
+from apps.providers.contract import ChatRequest, CheckResult, Completion, Connection, Delta, ModelInfo, Refusal
 from apps.providers.errors import (
     AuthenticationFailed,
     ContentFiltered,
@@ -42,8 +43,13 @@ _STREAM_HEADERS = {"accept": "text/event-stream", "accept-encoding": "identity"}
 class Quirks(Protocol):
     """How to ask a vendor for one model, as far as it is known by now."""
 
-    def learn(self, error: ProviderError, sent: Mapping[str, Any], tried: set[str]) -> bool:
-        """Whether a refusal named something that can be put another way; then it is, from now on."""
+    system: bool  # whether it takes instructions apart from the conversation
+
+    def learn(self, error: ProviderError, sent: Mapping[str, Any], tried: set[str]) -> Refusal | None:
+        """What was refused, when it can be put another way; then it is, from now on.
+
+        `tried` holds what this call has put another way already, so that it ends with a server that refuses both ways.
+        """
 
 
 class ChatAdapter(ABC):
@@ -64,7 +70,7 @@ class ChatAdapter(ABC):
         self.base_url = base_url
         self.name = display_name(connection) if connection.base_url else connection.name or connection.kind
         self._options = options
-        self._quirks: dict[str, Any] = {}  # by model: a server may take what one of its models refuses
+        self._quirks: dict[Any, Any] = {}  # by model: a server may take what one of its models refuses
         self._key = connection.api_key.strip()
         self._client = make_client(
             allow_private=connection.allow_private,
@@ -81,7 +87,8 @@ class ChatAdapter(ABC):
     async def _list_models(self, call: Call) -> list[ModelInfo]: ...
 
     @abstractmethod
-    def _new_quirks(self) -> Quirks: ...
+    def _new_quirks(self, accepts: Mapping[str, Any]) -> Quirks:
+        """What the connection says, and over it what is known of the model, as in `contract.ACCEPTS`."""
 
     @abstractmethod
     def _question(self, request: ChatRequest, quirks: Any, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
@@ -131,10 +138,12 @@ class ChatAdapter(ABC):
 
     async def _with_retries(self, request: ChatRequest, call: Call, *, is_stream: bool) -> AsyncGenerator[Delta | Completion]:
         """Asks until an answer comes; in a stream only as long as the caller has seen nothing of it."""
-        quirks = self._quirks.setdefault(request.model, self._new_quirks())
+        known = (request.model, tuple(sorted(request.accepts.items())))
+        quirks = self._quirks.setdefault(known, self._new_quirks(request.accepts))
         adapted: set[str] = set()
         while True:
-            path, body = self._question(request, quirks, is_stream=is_stream)
+            asked = request if quirks.system else system_as_question(request)
+            path, body = self._question(asked, quirks, is_stream=is_stream)
             has_spoken = False
             try:
                 async with aclosing(self._ask_once(request, path, body, call, is_stream=is_stream)) as pieces:
@@ -143,10 +152,15 @@ class ChatAdapter(ABC):
                         yield piece
                 return
             except ProviderError as error:
+                if call.refusals:
+                    error.extra["refusals"] = tuple(call.refusals)
                 if has_spoken:
                     raise
-                if not quirks.learn(error, body, adapted):
+                learned = quirks.learn(error, body, adapted)
+                if learned is None:
                     await call.wait_to_try_again(error)
+                else:
+                    call.refusals.append(learned)
 
     async def _ask_once(
         self, request: ChatRequest, path: str, body: dict[str, Any], call: Call, *, is_stream: bool

@@ -55,7 +55,7 @@ async def read_answer(body: TimedBytes, answer: Answer, source: Source) -> Async
         first = head.lstrip(_BLANK)[:1]
         if first == b"<":
             raise web_page(source.name, source.url)
-        if first == b"[" and answer.MAY_BE_AN_ARRAY:
+        if (first == b"[" and answer.MAY_BE_AN_ARRAY) or (first == b"{" and answer.COMES_IN_LINES):
             deltas = _events(JsonObjects(), head, chunks, body, answer, source)
         elif first in (b"{", b"[") or (first and source.says_json):
             deltas = _whole(head, chunks, answer, source)
@@ -90,8 +90,7 @@ async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: Answer, sour
     if not source.has_framing and not raw.rstrip().endswith((b"}", b"]")):
         raise Interrupted(_("The answer of %s broke off.") % source.name)
     body = _parse(raw, source)
-    error = source.error_in(body)
-    if error:
+    if error := _failure(body, answer, source):
         raise error
     if not answer.is_whole(body):
         raise MalformedAnswer(_("%s answers, but not with a chat answer. Check its base URL and kind.") % source.name)
@@ -115,7 +114,7 @@ async def _events(
                     continue  # what follows the end is no part of the answer; it is read so that the connection can be kept
                 if event.data.lstrip().startswith("[DONE]"):
                     answer.has_ended = True
-                elif (piece := _piece(event, source, may_be_cut=parser.has_ended)) is not None:
+                elif (piece := _piece(event, answer, source, may_be_cut=parser.has_ended)) is not None:
                     if delta := answer.feed(piece):
                         yield delta
                     if answer.is_content(piece):
@@ -142,7 +141,7 @@ async def _parsed(parser: SseParser | JsonObjects, head: bytes, chunks: AsyncIte
         yield event
 
 
-def _piece(event: SseEvent, source: Source, *, may_be_cut: bool) -> Mapping[str, Any] | None:
+def _piece(event: SseEvent, answer: Answer, source: Source, *, may_be_cut: bool) -> Mapping[str, Any] | None:
     """The chunk that an event carries; None when it only keeps the connection alive, or is the torn end of a stream."""
     data = event.data.strip()
     if not data or data.startswith(":"):
@@ -156,9 +155,14 @@ def _piece(event: SseEvent, source: Source, *, may_be_cut: bool) -> Mapping[str,
             return None
         else:
             raise MalformedAnswer(_("%s sends a piece of an answer that is not JSON.") % source.name) from error
-    if failure := source.error_in(piece, is_error=event.name == "error"):
+    if failure := _failure(piece, answer, source, is_error=event.name == "error"):
         raise failure
     return piece if isinstance(piece, dict) else None
+
+
+def _failure(body: Any, answer: Answer, source: Source, *, is_error: bool = False) -> ProviderError | None:
+    own = answer.failure_in(body) if isinstance(body, dict) else None
+    return source.error_in(body, is_error=is_error) if own is None else source.error_in(own, is_error=True)
 
 
 def _parse(raw: bytes, source: Source) -> Any:

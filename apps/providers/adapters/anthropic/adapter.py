@@ -61,8 +61,8 @@ class AnthropicAdapter(ChatAdapter):
             raise self._no_list()
         return list({model.key: model for model in models}.values())
 
-    def _new_quirks(self) -> Quirks:
-        return Quirks.of(self._options, takes_sampling=self.version < VERSION_WITHOUT_SAMPLING)
+    def _new_quirks(self, accepts: Mapping[str, Any]) -> Quirks:
+        return Quirks.of(self._options, accepts, takes_sampling=self.version < VERSION_WITHOUT_SAMPLING)
 
     def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
         return "/messages", messages_body(request, quirks, is_stream=is_stream)

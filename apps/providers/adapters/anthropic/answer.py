@@ -144,16 +144,18 @@ class MessageReader(Answer):
     def _usage(self, request: ChatRequest) -> Usage:
         """Tokens read from or written to the cache stand beside `input_tokens` here, so they are added."""
         counts = self._counts
-        cached = count_in(counts, "cache_read_input_tokens")
-        inputs = count_in(counts, "input_tokens") + count_in(counts, "cache_creation_input_tokens") + cached
+        cached, written = count_in(counts, "cache_read_input_tokens"), count_in(counts, "cache_creation_input_tokens")
+        inputs = count_in(counts, "input_tokens") + written + cached
         outputs = count_in(counts, "output_tokens")
+        for_an_hour = count_in(counts.get("cache_creation"), "ephemeral_1h_input_tokens")
+        kept = {"cache_write_tokens": written, "cache_write_1h_tokens": min(for_an_hour, written)}
         estimated = self._estimated_usage(request)
         if not inputs and not outputs:
             return estimated
         if not self._is_counted:
-            return Usage(inputs, estimated.output_tokens, cached, is_estimated=True)
+            return Usage(inputs, estimated.output_tokens, cached, is_estimated=True, **kept)
         thought = count_in(counts.get("output_tokens_details"), "thinking_tokens")
-        return Usage(inputs, outputs, cached, reasoning_tokens=min(thought, outputs))
+        return Usage(inputs, outputs, cached, reasoning_tokens=min(thought, outputs), **kept)
 
     def _finish_reason(self, has_tool_calls: bool) -> FinishReason:
         if self.finish == "tool_use" and not has_tool_calls and self._schema_tool:

@@ -17,6 +17,8 @@ ENDPOINTS = ("/messages/count_tokens", "/messages", "/models", "/complete")
 # Required by the API; answers longer than this are rare, and a model that allows less says so.
 USUAL_MAX_TOKENS = 16_384
 HIGHEST_TEMPERATURE = 1.0
+SCHEMA_TOOL = "Takes the answer."  # how the tool describes itself whose input is the answer
+_TOOL_CHOICES = {"auto": {"type": "auto"}, "none": {"type": "none"}, "required": {"type": "any"}}
 
 
 def api_base(base_url: str) -> str:
@@ -43,6 +45,8 @@ def messages_body(request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> d
         body["stop_sequences"] = stop
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.tool_choice and quirks.tool_choice:
+            body["tool_choice"] = _tool_choice(request.tool_choice)
     if request.json_schema is not None:
         _ask_for_json(body, request, quirks.response_format)
     return body
@@ -50,8 +54,8 @@ def messages_body(request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> d
 
 def schema_tool_in(body: Mapping[str, Any]) -> str:
     """The name of the tool whose input is the answer; "" when there is none."""
-    choice = body.get("tool_choice")
-    return str(choice.get("name", "")) if isinstance(choice, Mapping) and choice.get("type") == "tool" else ""
+    tools = body.get("tools", ())
+    return str(tools[0]["name"]) if len(tools) == 1 and tools[0].get("description") == SCHEMA_TOOL else ""
 
 
 def _max_tokens(request: ChatRequest, quirks: Quirks) -> int:
@@ -106,6 +110,10 @@ def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"name": name, **described, "input_schema": {"type": "object", **parameters}}
 
 
+def _tool_choice(choice: str) -> dict[str, Any]:
+    return _TOOL_CHOICES.get(choice) or {"type": "tool", "name": choice}
+
+
 def _ask_for_json(body: dict[str, Any], request: ChatRequest, response_format: str) -> None:
     """By structured output; else by a tool that must be called; else, beside other tools too, in words."""
     schema = request.json_schema or {}
@@ -113,7 +121,7 @@ def _ask_for_json(body: dict[str, Any], request: ChatRequest, response_format: s
     if response_format == "json_schema" and closed is not None:
         body["output_config"] = {"format": {"type": "json_schema", "schema": closed}}
     elif response_format != "none" and schema.get("type") == "object" and not request.tools:
-        body["tools"] = [{"name": request.schema_name, "description": "The answer.", "input_schema": schema}]
+        body["tools"] = [{"name": request.schema_name, "description": SCHEMA_TOOL, "input_schema": schema}]
         body["tool_choice"] = {"type": "tool", "name": request.schema_name}
     else:
         _say(body, schema_in_words(schema))

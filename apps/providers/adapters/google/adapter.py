@@ -86,8 +86,8 @@ class GoogleAdapter(ChatAdapter):
             path = f"/models?pageSize={MODELS_PER_PAGE}&pageToken={quote(token, safe='')}"
         return list({model.key: model for model in models_in(rows)}.values())
 
-    def _new_quirks(self) -> Quirks:
-        return Quirks.of(self._options)
+    def _new_quirks(self, accepts: Mapping[str, Any]) -> Quirks:
+        return Quirks.of(self._options, accepts)
 
     def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
         method = "streamGenerateContent?alt=sse" if is_stream else "generateContent"

@@ -44,6 +44,7 @@ class ContentReader(Answer):
         if text_of(candidate.get("finishReason")) not in _NOT_FINISHED:
             self.finish = candidate["finishReason"]
             self.refusal = self.refusal or text_of(candidate.get("finishMessage")) or self._reason()
+        self._take_likelihoods(candidate.get("logprobsResult"))
         content = candidate.get("content")
         parts = content.get("parts") if isinstance(content, Mapping) else None
         return self._take_parts(parts if isinstance(parts, list) else [])
@@ -60,6 +61,20 @@ class ContentReader(Answer):
         if reason not in _NOT_BLOCKED:
             self.finish = "PROHIBITED_CONTENT"
             self.refusal = text_of(feedback.get("blockReasonMessage")) or f"blockReason: {reason}"
+
+    def _take_likelihoods(self, result: Any) -> None:
+        """`topCandidates` has one entry for each of `chosenCandidates`, with the others that were likely there."""
+        chosen = result.get("chosenCandidates") if isinstance(result, Mapping) else None
+        if not isinstance(chosen, list):
+            return
+        others = result.get("topCandidates")
+        others = others if isinstance(others, list) else []
+        rows = [
+            {**one, "top": others[place].get("candidates") if place < len(others) and isinstance(others[place], Mapping) else ()}
+            for place, one in enumerate(chosen)
+            if isinstance(one, Mapping)
+        ]
+        self._take_logprobs(rows, logprob="logProbability", top="top")
 
     def _reason(self) -> str:
         return f"finishReason: {self.finish}" if self.finish in _FILTERED else ""

@@ -7,14 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from apps.providers.errors import BadRequest, ContextTooLong, ProviderError
+from apps.providers.adapters.flags import is_refusal, refusal, refuses_system, settings_of
+from apps.providers.contract import Refusal
+from apps.providers.errors import ProviderError
 
 _SCHEMA = re.compile(
     r"response_?schema|response_?json_?schema|schema produces|json mode|GenerateContentRequest.*schema", re.IGNORECASE
 )
 _FORMAT = re.compile(r"response_?(?: )?mime_?(?: )?type|application/json|json mode", re.IGNORECASE)
-_NAMED_BY = {"temperature": ("temperature", "sampling"), "seed": ("seed",), "stop": ("stop_sequence", "stopSequence")}
-_SENT_AS = {"temperature": "temperature", "seed": "seed", "stop": "stopSequences"}
+_NAMED_BY = {
+    "temperature": ("temperature", "sampling"),
+    "seed": ("seed",),
+    "stop": ("stop_sequence", "stopSequence"),
+    "logprobs": ("logprobs",),
+}
+_SENT_AS = {"temperature": "temperature", "seed": "seed", "stop": "stopSequences", "logprobs": "responseLogprobs"}
 
 
 @dataclass(slots=True)
@@ -24,35 +31,36 @@ class Quirks:
     temperature: bool = True
     seed: bool = True
     stop: bool = True
+    system: bool = True
+    logprobs: bool = True
+    tool_choice: bool = True
+    most_tokens: int | None = None
     response_format: str = "json_schema"  # or "json_object" (JSON, its form in words), or "none": all in words
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Quirks:
-        known = {field.name: given[field.name] for field in fields(cls) if field.name in given}
-        if given.get("seed_param") == "":
-            known["seed"] = False
-        return cls(**known)
+    def of(cls, given: Mapping[str, Any], accepts: Mapping[str, Any]) -> Quirks:
+        said = {**({"seed": False} if given.get("seed_param") == "" else {}), **given, **settings_of(accepts)}
+        return cls(**{field.name: said[field.name] for field in fields(cls) if field.name in said})
 
-    def learn(self, error: ProviderError, sent: Mapping[str, Any], tried: set[str]) -> bool:
-        """Whether the refusal named something that can be put another way; then it is, from now on."""
-        change = self._change(error, sent.get("generationConfig", {}))
-        if not change or change in tried:
-            return False
-        tried.add(change)
-        return True
+    def learn(self, error: ProviderError, sent: Mapping[str, Any], tried: set[str]) -> Refusal | None:
+        learned = self._change(error, sent) if is_refusal(error) else None
+        if learned is None or f"{learned.flag}:{learned.value}" in tried:
+            return None
+        tried.add(f"{learned.flag}:{learned.value}")
+        for name, value in settings_of({learned.flag: learned.value}).items():
+            if hasattr(self, name):
+                setattr(self, name, value)
+        return learned
 
-    def _change(self, error: ProviderError, config: Mapping[str, Any]) -> str:
-        if not isinstance(error, BadRequest) or isinstance(error, ContextTooLong):
-            return ""
-        message = error.vendor_message
+    def _change(self, error: ProviderError, sent: Mapping[str, Any]) -> Refusal | None:
+        config, message = sent.get("generationConfig", {}), error.vendor_message
         if "responseSchema" in config and _SCHEMA.search(message):
-            self.response_format = "json_object"
-            return "responseSchema"
+            return refusal("json_schema", "object", error)
         if "responseMimeType" in config and _FORMAT.search(message):
-            self.response_format = "none"
-            return "responseMimeType"
-        for quirk, words in _NAMED_BY.items():
-            if _SENT_AS[quirk] in config and any(word.lower() in message.lower() for word in words):
-                setattr(self, quirk, False)
-                return quirk
-        return ""
+            return refusal("json_schema", "prompt", error)
+        if refuses_system(error, "systemInstruction" in sent):
+            return refusal("system", False, error)
+        for flag, words in _NAMED_BY.items():
+            if _SENT_AS[flag] in config and any(word.lower() in message.lower() for word in words):
+                return refusal(flag, False, error)
+        return None

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from apps.providers.adapters.asking import image_of, tool_of, without_system
+from apps.providers.adapters.flags import at_most
 from apps.providers.adapters.google.quirks import Quirks
 from apps.providers.adapters.google.schemas import google_schema
 from apps.providers.adapters.schema import schema_in_words
@@ -41,6 +42,8 @@ def content_body(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
         body["systemInstruction"] = {"parts": [{"text": system}]}
     if request.tools:
         body["tools"] = [{"functionDeclarations": [_function(tool) for tool in request.tools]}]
+        if request.tool_choice and quirks.tool_choice:
+            body["toolConfig"] = {"functionCallingConfig": _calling(request.tool_choice)}
     config = _config(request, quirks)
     if request.json_schema is not None:
         _ask_for_json(body, config, request, quirks.response_format)
@@ -52,14 +55,23 @@ def content_body(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
 def _config(request: ChatRequest, quirks: Quirks) -> dict[str, Any]:
     config: dict[str, Any] = {}
     if request.max_output_tokens is not None:
-        config["maxOutputTokens"] = request.max_output_tokens
+        config["maxOutputTokens"] = at_most(request.max_output_tokens, quirks.most_tokens)
     if request.temperature is not None and quirks.temperature:
         config["temperature"] = request.temperature
     if request.seed is not None and quirks.seed:
         config["seed"] = request.seed
     if request.stop and quirks.stop:
         config["stopSequences"] = list(request.stop)
+    if request.logprobs and quirks.logprobs:
+        config["responseLogprobs"] = True
+        if request.top_logprobs:
+            config["logprobs"] = request.top_logprobs
     return config
+
+
+def _calling(choice: str) -> dict[str, Any]:
+    modes = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+    return {"mode": modes[choice]} if choice in modes else {"mode": "ANY", "allowedFunctionNames": [choice]}
 
 
 def _ask_for_json(body: dict[str, Any], config: dict[str, Any], request: ChatRequest, response_format: str) -> None:

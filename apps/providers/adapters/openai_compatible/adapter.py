@@ -51,8 +51,8 @@ class OpenAICompatibleAdapter(ChatAdapter):
             raise self._no_list()
         return models
 
-    def _new_quirks(self) -> Quirks:
-        return Quirks.of(self._options)
+    def _new_quirks(self, accepts: Mapping[str, Any]) -> Quirks:
+        return Quirks.of(self._options, accepts)
 
     def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
         return "/chat/completions", chat_body(request, quirks, is_stream=is_stream)

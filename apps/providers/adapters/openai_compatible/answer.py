@@ -48,6 +48,8 @@ class AnswerReader(Answer):
         choice = _first_choice(piece)
         self._take_usage(piece, choice)
         self.finish = text_of(choice.get("finish_reason")) or self.finish
+        likely = choice.get("logprobs")
+        self._take_logprobs(likely.get("content") if isinstance(likely, dict) else None)
         return self._take_message(self._message(choice))
 
     def is_whole(self, body: Any) -> bool:
@@ -154,6 +156,7 @@ def read_usage(usage: Any) -> Usage | None:
         outputs,
         cached_tokens=count_in(input_details, "cached_tokens") or count_in(usage, "prompt_cache_hit_tokens"),
         reasoning_tokens=count_in(output_details, "reasoning_tokens"),
+        cache_write_tokens=count_in(input_details, "cache_write_tokens"),
     )
 
 

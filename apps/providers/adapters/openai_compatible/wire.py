@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from apps.providers.adapters.flags import at_most
 from apps.providers.adapters.openai_compatible.quirks import Quirks
 from apps.providers.adapters.schema import is_strict_schema, schema_in_words
 from apps.providers.contract import ChatRequest, Message, ToolCall
@@ -31,15 +32,21 @@ def chat_body(request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> dict[
         if quirks.include_usage:
             body["stream_options"] = {"include_usage": True}
     if request.max_output_tokens is not None:
-        body[quirks.max_tokens_param] = request.max_output_tokens
+        body[quirks.max_tokens_param] = at_most(request.max_output_tokens, quirks.most_tokens)
     if request.temperature is not None and quirks.temperature:
         body["temperature"] = request.temperature
     if request.seed is not None and quirks.seed_param:
         body[quirks.seed_param] = request.seed
     if request.stop and quirks.stop:
         body["stop"] = list(request.stop)
+    if request.logprobs and quirks.logprobs:
+        body["logprobs"] = True
+        if request.top_logprobs:
+            body["top_logprobs"] = request.top_logprobs
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.tool_choice and quirks.tool_choice:
+            body["tool_choice"] = _tool_choice(request.tool_choice, quirks)
     if request.json_schema is not None:
         _ask_for_json(body, request, quirks.response_format)
     return body
@@ -65,6 +72,12 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
 def _tool(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     """A tool is {"name", "description", "parameters"}; one that is wrapped OpenAI's way already goes as it is."""
     return tool if "function" in tool else {"type": "function", "function": dict(tool)}
+
+
+def _tool_choice(choice: str, quirks: Quirks) -> Any:
+    if choice in ("auto", "none"):
+        return choice
+    return quirks.required_tool if choice == "required" else {"type": "function", "function": {"name": choice}}
 
 
 def _ask_for_json(body: dict[str, Any], request: ChatRequest, response_format: str) -> None:
