@@ -8,6 +8,8 @@ OrquestradorError
     ├── RateLimited              too many requests; `retry_after_s` when the vendor says it
     ├── OutOfCredit              a spending limit or an empty balance; asking again does not help
     ├── Overloaded               the vendor is busy (429 without a limit, 503, 529)
+    │   └── NoFreePlace          as many calls as its limit allows are under way, and none ended in time
+    ├── Resting                  it failed a short while ago and is not asked just now; `extra["error_code"]` says of what
     ├── ProviderTimeout          no byte, or no end, within the time allowed
     ├── Unreachable              nobody answers at the address
     ├── AddressRefused           the address is not one that this installation may call
@@ -40,16 +42,18 @@ from apps.common.errors import Conflict, OrquestradorError
 class OverBudget(OrquestradorError):
     """`budget` is what was left: {id, name, scope, person, period, limit, left, needed, held, renews_at}, sums as text.
 
-    `is_held`: only what is set aside for calls under way is in the way, so trying again soon may do.
+    `is_held`: only what is set aside for calls under way is in the way, so trying again soon may do. `is_known`: people were
+    told in this period that it refuses calls.
     """
 
     code = "over_budget"
     status = 429
 
-    def __init__(self, message: str, *, budget: dict[str, str], is_held: bool, retry_after_s: float) -> None:
+    def __init__(self, message: str, *, budget: dict[str, str], is_held: bool, is_known: bool, retry_after_s: float) -> None:
         super().__init__(message, retry_after_s=retry_after_s, budget=budget, is_held=is_held)
         self.budget = budget
         self.is_held = is_held
+        self.is_known = is_known
 
 
 class PriceUnknown(OrquestradorError):
@@ -99,6 +103,16 @@ class OutOfCredit(ProviderError):
 
 class Overloaded(ProviderError):
     code = "overloaded"
+    retryable = True
+
+
+class NoFreePlace(Overloaded):
+    code = "no_free_place"
+
+
+class Resting(ProviderError):
+    code = "resting"
+    status = 503
     retryable = True
 
 

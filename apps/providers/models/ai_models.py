@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import PERCENT, CheckedJSON, Row
 from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS, DownloadProgress
 from apps.providers.models.providers import Provider
+
+if TYPE_CHECKING:
+    from apps.providers.models.calls import Breaker
 
 STRINGS = {"type": "array", "items": {"type": "string", "enum": list(CAPABILITIES)}, "uniqueItems": True}
 FIELD_NAMES = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
@@ -51,6 +54,10 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
     def in_use(self) -> AIModelQuerySet:
         """Switched on, and so is their provider."""
         return self.filter(is_active=True, provider__status=Provider.Status.ACTIVE)
+
+    def with_breakers(self) -> AIModelQuerySet:
+        """Each with its provider and what has failed of both, in the same query."""
+        return self.select_related("provider__breaker", "breaker")
 
 
 class AIModel(Row):
@@ -113,8 +120,7 @@ class AIModel(Row):
         **PERCENT,
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
-    last_error = models.TextField(_("last error"), blank=True)
-    failed_until = models.DateTimeField(_("not tried again before"), null=True, blank=True)
+    last_error = models.TextField(_("what its provider's list says is wrong with it"), blank=True)
     checked_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     memory_bytes = models.BigIntegerField(_("memory it takes now, bytes"), null=True, blank=True)  # None: its server does not say
     vram_bytes = models.BigIntegerField(_("of it on the GPU, bytes"), null=True, blank=True)
@@ -154,11 +160,31 @@ class AIModel(Row):
         return "chat" in self.capabilities
 
     @property
+    def breakers(self) -> list[Breaker]:
+        """What calls have met: its own breaker and its provider's, where they have failed. No query after `with_breakers`."""
+        found = (getattr(self, "breaker", None), getattr(self.provider, "breaker", None))
+        return [breaker for breaker in found if breaker is not None]
+
+    @property
     def is_resting(self) -> bool:
-        """It failed, and is not tried again yet; without a time, not before a sync finds it mended."""
-        if self.failed_until is None:
-            return self.state == self.State.FAILED
-        return self.failed_until > timezone.now()
+        """It is not asked now: a call, a load or its whole provider failed, or its provider's list says that it is broken."""
+        return self.state == self.State.FAILED or any(breaker.is_resting for breaker in self.breakers)
+
+    @property
+    def shown_state(self) -> str:
+        """Its state for people and programs: what rests has failed, whatever its server says of it."""
+        return self.State.FAILED if self.is_resting else self.state
+
+    @property
+    def failed_until(self) -> datetime | None:
+        """When a rest after failed calls ends."""
+        return max((breaker.until for breaker in self.breakers if breaker.is_resting and breaker.until), default=None)
+
+    @property
+    def trouble(self) -> str:
+        """Why it is not asked, or what its last call failed of; "" when all is well."""
+        said = [breaker.message for breaker in sorted(self.breakers, key=lambda breaker: not breaker.is_resting)]
+        return next(filter(None, said), self.last_error)
 
 
 class ModelDownload(Row):

@@ -41,11 +41,11 @@ def model_state(model: AIModel) -> dict[str, Any]:
         "provider": model.provider.name,
         "model": model.key,
         "display_name": str(model),
-        "state": model.state,
+        "state": model.shown_state,
         "state_label": state_label(model),
         "is_usable": is_usable,
         "is_external": not model.provider.is_local,
-        "last_error": model.last_error,
+        "last_error": model.trouble,
         "failed_until": model.failed_until,
         "checked_at": model.checked_at,
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,8 +21,10 @@ from apps.providers.addresses import is_vendor_itself
 from apps.providers.contract import CAPABILITIES, CheckResult, ModelInfo
 from apps.providers.errors import ProviderError
 from apps.providers.families import family_of
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, ModelDiscovery, ModelLoad, Provider
+from apps.providers.services.prices import file_price, price_facts
 from apps.providers.services.providers import check_store, must_work
+from apps.providers.services.states import changed
 
 LONGEST_MODEL_KEY = 190
 State = AIModel.State
@@ -53,33 +56,115 @@ async def models_sync(actor: Actor, provider: Provider) -> SyncResult:
 
 
 @transaction.atomic
-def listing_store(provider: Provider, infos: Iterable[ModelInfo], *, is_complete: bool = True) -> SyncResult:
-    """Keep a listing. `is_complete`: what it does not name is gone."""
+def listing_store(
+    provider: Provider,
+    infos: Iterable[ModelInfo],
+    *,
+    is_complete: bool = True,
+    accepts_new: bool = True,
+    in_memory: Iterable[ModelInfo] | None = None,
+) -> SyncResult:
+    """Keep a listing. `is_complete`: what it does not name is gone.
+
+    New models are added; without `accepts_new` they are kept as found, to be accepted by somebody. What a person ignores stays
+    away. `in_memory`: what the server says of the models that are loaded.
+    """
     if not Provider.objects.select_for_update().filter(pk=provider.pk).exists():
         raise NotFound(_("This provider was removed meanwhile."))
     now = timezone.now()
     listed = {info.key.casefold(): info for info in infos if 0 < len(info.key) <= LONGEST_MODEL_KEY}
     known = {model.key.casefold(): model for model in provider.models.all()}
-    new = [_new_model(provider, info) for key, info in listed.items() if key not in known]
-    AIModel.objects.bulk_create(new, batch_size=200)
-    updated = sum(_update(model, provider, listed[key]) for key, model in known.items() if key in listed)
-    gone = 0
-    if is_complete:
-        vanished = [model.pk for key, model in known.items() if key not in listed]
-        gone = AIModel.objects.filter(pk__in=vanished).exclude(state=State.INACTIVE).update(state=State.INACTIVE, updated_at=now)
+    loading = set(ModelLoad.objects.filter(model__provider=provider, is_open=True).values_list("model_id", flat=True))
+    sizes = {info.key.casefold(): info for info in in_memory or ()}
+    unknown = {key: info for key, info in listed.items() if key not in known}
+    new = _add(provider, unknown) if accepts_new else []
+    if not accepts_new:
+        _keep_found(provider, unknown)
+    updated = [
+        model
+        for key, model in known.items()
+        if key in listed and _update(model, provider, listed[key], sizes.get(key), is_loading=model.pk in loading)
+    ]
+    gone = _vanish([model for key, model in known.items() if key not in listed]) if is_complete else []
     provider.models.exclude(state=State.INACTIVE).update(checked_at=now)
-    return SyncResult(added=len(new), updated=updated, gone=gone)
+    Provider.objects.filter(pk=provider.pk).update(listed_at=now)
+    changed(provider.team_id, models=[model.public_id for model in (*new, *updated, *gone)])
+    return SyncResult(added=len(new), updated=len(updated), gone=len(gone))
 
 
-def _new_model(provider: Provider, info: ModelInfo) -> AIModel:
+def _add(provider: Provider, infos: Mapping[str, ModelInfo]) -> list[AIModel]:
+    """All but those that somebody ignored; what was found before is accepted by this."""
+    if not infos:
+        return []
+    ignored = provider.discoveries.filter(state=ModelDiscovery.State.IGNORED).values_list("model_key", flat=True)
+    unwanted = {key.casefold() for key in ignored}
+    wanted = [info for key, info in infos.items() if key not in unwanted]
+    new = AIModel.objects.bulk_create([model_from(provider, info) for info in wanted], batch_size=200)
+    found = ModelDiscovery.objects.filter(team_id=provider.team_id, model_key__in=[info.key for info in wanted])
+    found = found.filter(Q(provider=provider) | Q(address=provider.base_url or None)).exclude(state=ModelDiscovery.State.ACCEPTED)
+    if found.update(state=ModelDiscovery.State.ACCEPTED, updated_at=timezone.now()):
+        changed(provider.team_id, found_models=True)
+    return new
+
+
+def _keep_found(provider: Provider, infos: Mapping[str, ModelInfo]) -> None:
+    """What is seen for the first time is new; what was seen before keeps what people decided."""
+    now = timezone.now()
+    rows = {row.model_key.casefold(): row for row in provider.discoveries.all()} if infos else {}
+    new = [
+        ModelDiscovery(
+            team_id=provider.team_id, provider=provider, model_key=info.key, details=_kept(info), found_at=now, seen_at=now
+        )
+        for key, info in infos.items()
+        if key not in rows
+    ]
+    ModelDiscovery.objects.bulk_create(new, batch_size=200)
+    again = [row for key, row in rows.items() if key in infos]
+    for row in again:
+        row.details, row.seen_at = {**row.details, **_kept(infos[row.model_key.casefold()])}, now
+    ModelDiscovery.objects.bulk_update(again, ["details", "seen_at"], batch_size=200)
+    if new:
+        changed(provider.team_id, found_models=True)
+
+
+def _vanish(models: list[AIModel]) -> list[AIModel]:
+    gone = [model for model in models if model.state != State.INACTIVE]
+    AIModel.objects.filter(pk__in=[model.pk for model in gone]).update(
+        state=State.INACTIVE, memory_bytes=None, vram_bytes=None, loaded_context=None, updated_at=timezone.now()
+    )
+    return gone
+
+
+def _kept(info: ModelInfo) -> dict[str, Any]:
+    """What is needed of a listing to make the model later."""
+    fields = ("display_name", "capabilities", "context_window", "size_bytes", "quantization", "state")
+    details = {name: value for name, value in info.details.items() if isinstance(value, str | int | float | bool)}
+    return {**{name: getattr(info, name) for name in fields}, "capabilities": list(info.capabilities), "details": details}
+
+
+def info_of(key: str, kept: Mapping[str, Any]) -> ModelInfo:
+    """A found model as its server listed it, of what was kept."""
+    return ModelInfo(
+        key=key,
+        display_name=kept.get("display_name") or "",
+        capabilities=tuple(kept.get("capabilities") or ("chat",)),
+        context_window=kept.get("context_window"),
+        size_bytes=kept.get("size_bytes"),
+        quantization=kept.get("quantization") or "",
+        state=kept.get("state") or "unknown",
+        details=kept.get("details") or {},
+    )
+
+
+def model_from(provider: Provider, info: ModelInfo) -> AIModel:
+    """A row, not yet saved, of what its server lists."""
     return AIModel(provider=provider, key=info.key, state=_state_of(info), last_error=_problem_of(info), **_facts(provider, info))
 
 
-def _update(model: AIModel, provider: Provider, info: ModelInfo) -> bool:
+def _update(model: AIModel, provider: Provider, info: ModelInfo, in_memory: ModelInfo | None, *, is_loading: bool) -> bool:
     """Whether anything differed from what was known."""
     facts = {field: value for field, value in _facts(provider, info).items() if field not in model.human_edits}
-    if model.failed_until is None or not model.is_resting:
-        facts |= {"state": _state_of(info), "last_error": _problem_of(info)}
+    facts |= {"state": _state_of(info), "last_error": _problem_of(info)}
     changed = [field for field, value in facts.items() if getattr(model, field) != value]
     for field in changed:
         setattr(model, field, facts[field])
@@ -88,15 +173,23 @@ def _update(model: AIModel, provider: Provider, info: ModelInfo) -> bool:
     return bool(changed)
 
 
+def _memory_of(info: ModelInfo, in_memory: ModelInfo | None) -> dict[str, Any]:
+    if info.state != "loaded":
+        return {"memory_bytes": None, "vram_bytes": None, "loaded_context": None}
+    details = in_memory.details if in_memory else {}
+    sizes = {f"{name}_bytes": details[f"{name}_bytes"] for name in ("memory", "vram") if details.get(f"{name}_bytes")}
+    return {**sizes, "loaded_context": (in_memory or info).context_window}
+
+
 def _facts(provider: Provider, info: ModelInfo) -> dict[str, Any]:
     """What the listing, the price file and the name say of a model; what none of them says keeps its default."""
     is_vendor = is_vendor_itself(provider.kind, provider.base_url)
-    price = prices.price_of(provider.kind, info.key) if is_vendor else None
+    price = file_price(provider, info.key)
     family = family_of(info.key, info.details)
     facts: dict[str, Any] = {
         "display_name": info.display_name[:LONGEST_MODEL_KEY] or info.key,
         "family": family,
-        "tier": "local" if provider.is_local else (price.tier if price else prices.tier_of_family(family)) or "fast",
+        "tier": "local" if provider.is_local else (price and price.tier) or prices.tier_of_family(family) or "fast",
         "capabilities": _capabilities(info, is_vendor=is_vendor),
         "is_practice": provider.is_builtin and bool(info.details.get("is_practice")),
     }
@@ -108,10 +201,7 @@ def _facts(provider: Provider, info: ModelInfo) -> dict[str, Any]:
         facts["context_window"] = context_window
     if skill := info.details.get("skill"):
         facts["skill"] = skill
-    if price:
-        facts |= {"price_input": price.input, "price_output": price.output, "price_cached": price.cached}
-        facts |= {"price_long_prompt": price.long_prompt, "price_source": prices.source()}
-    return facts
+    return facts | (price_facts(price) if price else {})
 
 
 def _capabilities(info: ModelInfo, *, is_vendor: bool) -> list[str]:
