@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,7 +11,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.actor import Actor
 from apps.common.models import MONEY, OwnedRow, Row
+
+SMALLEST = Decimal(1).scaleb(-MONEY["decimal_places"])
+
+
+def exact(total: Decimal | None) -> Decimal:
+    """A sum of money as exact as its parts: SQLite adds with floating point."""
+    return (total or Decimal(0)).quantize(SMALLEST)
 
 
 class BudgetQuerySet(models.QuerySet["Budget"]):
@@ -78,6 +87,23 @@ class Budget(OwnedRow):
 
     def __str__(self) -> str:
         return self.name or f"{self.get_scope_display()} · {self.get_period_display()}"
+
+    def may_be_changed_by(self, actor: Actor) -> bool:
+        """Admins, and whoever has set it for themselves."""
+        return actor.can_manage or (actor.can_work and self.owner_id == actor.user.pk == self.person_id)
+
+    def started_at(self, now: datetime) -> datetime:
+        """The beginning of the calendar day or month that `now` is in, in UTC."""
+        midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return midnight if self.period == self.Period.DAY else midnight.replace(day=1)
+
+    def renews_at(self, now: datetime) -> datetime:
+        """The beginning of the next one."""
+        return self.started_at(self.started_at(now) + timedelta(days=1 if self.period == self.Period.DAY else 32))
+
+    def spent_by(self, now: datetime) -> Decimal:
+        """What of it is spent in the period that `now` is in."""
+        return self.spent_usd if self.period_started_at >= self.started_at(now) else Decimal(0)
 
 
 class Reservation(Row):
