@@ -9,11 +9,13 @@ before saving shows what an address and a key are worth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.providers.adapters import known_kinds
+from apps.providers.addresses import is_vendor_itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +217,12 @@ def choices() -> list[Choice]:
 
 def choice_of(slug: str) -> Choice | None:
     return next((choice for choice in choices() if choice.slug == slug), None)
+
+
+def vendor_of(kind: str, base_url: str) -> str:
+    """The vendor that a provider's calls go to: a kind where they go to that kind's own service, else a preset's name, or ""."""
+    if is_vendor_itself(kind, base_url):
+        return kind
+    host = urlsplit(base_url).hostname
+    of_vendors = (choice for choice in ALL if choice.group == "vendor" and choice.base_url)
+    return next((choice.slug for choice in of_vendors if host and urlsplit(choice.base_url).hostname == host), "")

@@ -48,7 +48,7 @@ def test_a_call_costs_what_its_tokens_cost(actor, usage, cost):
 def test_a_long_prompt_reprices_the_whole_request(actor):
     model = priced(
         actor, price_input=Decimal(5), price_output=Decimal(30), price_cached=Decimal("0.5"),
-        price_long_prompt={"above_tokens": 272_000, "input": "10", "output": "45"},
+        price_tiers=[{"above_tokens": 272_000, "input": "10", "output": "45"}],
     )  # fmt: skip
     assert services.cost_of(model, Usage(272_000, 1_000)) == Decimal("1.39")
     assert services.cost_of(model, Usage(272_001, 1_000)) == Decimal("2.76501")

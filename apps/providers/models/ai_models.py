@@ -28,12 +28,6 @@ REFUSALS = {
         "properties": {"value": {}, "at": {"type": "string"}, "said": {"type": "string"}},
     },
 }
-LONG_PROMPT = {
-    "type": ["object", "null"],
-    "required": ["above_tokens", "input", "output"],
-    "properties": {"above_tokens": {"type": "integer"}, "input": {"type": "string"}, "output": {"type": "string"}},
-}
-
 PRICE = {"type": "string", "pattern": r"^\d{1,6}(\.\d{1,6})?$"}
 PRICE_TIERS = {
     "type": "array",
@@ -46,6 +40,12 @@ PRICE_TIERS = {
         },
         "additionalProperties": False,
     },
+}
+PRICE_BATCH = {
+    "type": "object",
+    "properties": dict.fromkeys(("input", "output", "cached", "cache_write"), PRICE),
+    "dependentRequired": {name: ["input"] for name in ("output", "cached", "cache_write")},
+    "additionalProperties": False,
 }
 PRICE_DIGITS: dict[str, Any] = {"null": True, "blank": True, "max_digits": 12, "decimal_places": 6}
 
@@ -95,8 +95,7 @@ class AIModel(Row):
     price_cache_write_1h = models.DecimalField(
         _("price of writing to the cache for an hour per million tokens, US$"), **PRICE_DIGITS
     )
-    price_batch_input = models.DecimalField(_("input price in batches per million tokens, US$"), **PRICE_DIGITS)
-    price_batch_output = models.DecimalField(_("output price in batches per million tokens, US$"), **PRICE_DIGITS)
+    price_batch = CheckedJSON(_("prices in batches"), default=dict, blank=True, schema=PRICE_BATCH)
     price_tiers = CheckedJSON(_("prices by length of the prompt"), default=list, blank=True, schema=PRICE_TIERS)
     price_set_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -108,7 +107,6 @@ class AIModel(Row):
         verbose_name=_("who set the prices"),
     )
     price_set_at = models.DateTimeField(_("when the prices were set by hand"), null=True, blank=True, editable=False)
-    price_long_prompt = CheckedJSON(_("prices of long prompts"), null=True, blank=True, schema=LONG_PROMPT)
     price_source = models.CharField(_("where the prices come from"), max_length=120, blank=True)
     is_practice = models.BooleanField(_("practice model"), default=False)
     is_active = models.BooleanField(_("in use"), default=True)

@@ -34,13 +34,14 @@ class ModelSerializer(PublicSerializer, ModelChangesSerializer):
     class Meta:
         model = AIModel
         fields = (
-            "id", "provider", "provider_name", "key", *ModelChangesSerializer.Meta.fields, "price_long_prompt", "price_source",
+            "id", "provider", "provider_name", "key", *ModelChangesSerializer.Meta.fields,
+            "price_batch", "price_tiers", "price_source",
             "quantization", "size_bytes", "is_practice", "skill", "state", "state_label", "last_error", "failed_until",
             "checked_at", "human_edits", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
-            "price_long_prompt", "price_source", "quantization", "size_bytes", "is_practice", "skill", "state", "last_error",
-            "failed_until", "checked_at",
+            "price_batch", "price_tiers", "price_source", "quantization", "size_bytes", "is_practice", "skill", "state",
+            "last_error", "failed_until", "checked_at",
         )  # fmt: skip
         extra_kwargs = ModelChangesSerializer.Meta.extra_kwargs
         validators: list = []  # the service says it in words, also for a name that differs in case alone

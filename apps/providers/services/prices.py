@@ -1,0 +1,56 @@
+"""The prices of the team's models: from the files, by hand, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.providers import prices
+from apps.providers.contract import Usage
+from apps.providers.models import AIModel, Provider
+from apps.providers.presets import vendor_of
+from apps.providers.prices import Price, Rates
+
+BY_HAND = ("price_input", "price_output", "price_cached", "price_cache_write", "price_cache_write_1h")
+FIELDS = (*BY_HAND, "price_batch", "price_tiers", "price_source")
+
+
+def file_price(provider: Provider, key: str) -> Price | None:
+    """What the files of prices say of a provider's model; None where they know nothing of that vendor or model."""
+    vendor = vendor_of(provider.kind, provider.base_url)
+    return prices.price_of(vendor, key) if vendor else None
+
+
+def price_facts(price: Price) -> dict[str, Any]:
+    """The fields of a model that a file's price fills."""
+    rates = price.rates
+    return {
+        "price_input": rates.input,
+        "price_output": rates.output,
+        "price_cached": rates.cached,
+        "price_cache_write": rates.cache_write,
+        "price_cache_write_1h": rates.cache_write_1h,
+        "price_batch": dict(rates.batch),
+        "price_tiers": [dict(step) for step in rates.steps],
+        "price_source": price.source,
+    }
+
+
+def rates_of_model(model: AIModel) -> Rates:
+    """What a model is charged at now."""
+    return Rates(
+        input=model.price_input,
+        output=model.price_output,
+        cached=model.price_cached,
+        cache_write=model.price_cache_write,
+        cache_write_1h=model.price_cache_write_1h,
+        batch=model.price_batch,
+        steps=model.price_tiers,
+    )
+
+
+def unit_prices(model: AIModel, usage: Usage) -> dict[str, Any]:
+    """What the tokens of a call were charged at, to be kept with it; {} where unknown, or where its requests differ in it."""
+    requests = usage.requests or (usage,)
+    units = {prices.units_of(rates_of_model(model), prompt_tokens=one.input_tokens) for one in requests}
+    only = units.pop() if len(units) == 1 else None
+    return only.as_json() if only else {}
