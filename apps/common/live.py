@@ -21,7 +21,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from apps.common.wires import LayerWire, UnixWire, Wire
 
 MAX_MESSAGE_BYTES = 100_000
-TYPES = {"task": "task:update", "user": "notification", "team": "team:update"}  # what a topic's messages are called
+# What a topic's messages are called.
+TYPES = {"task": "task:update", "user": "notification", "team": "team:update", "models": "model:update"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ os.register_at_fork(after_in_child=_wire.cache_clear)  # sockets and threads sta
 
 
 def publish(topic: str, type: str, data: dict[str, Any]) -> None:
-    """Tells every page that watches `topic` ("task:<uuid>", "user:<uuid>", "team:<uuid>").
+    """Tells every page that watches `topic` ("task:<uuid>", "user:<uuid>", "team:<uuid>", "models:<uuid of the team>").
 
     Callable from sync code, async code and threads. Waits at most 50 ms for a web process that is behind, and only once
     until it has caught up. Without listeners nothing happens. Inside a transaction, call it by `transaction.on_commit`.

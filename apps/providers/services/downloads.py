@@ -20,7 +20,7 @@ from apps.providers.errors import BadRequest, ProviderError
 from apps.providers.models import ModelDownload, Provider
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors
-from apps.providers.services.models import local_adapter
+from apps.providers.services.loading import local_adapter
 from apps.providers.services.providers import must_work
 from apps.providers.services.sync import listing_store
 

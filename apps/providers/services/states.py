@@ -33,9 +33,7 @@ def state_store(model: AIModel, *fields: str) -> None:
     changed(model.provider.team_id, models=[model.public_id])
 
 
-def changed(
-    team_id: int, *, models: Iterable[UUID] = (), downloads: Iterable[UUID] = (), found_models: bool = False
-) -> None:
+def changed(team_id: int, *, models: Iterable[UUID] = (), downloads: Iterable[UUID] = (), found_models: bool = False) -> None:
     """Say, once this is committed, that these have changed; web processes read them for whoever has a page open."""
     hint = {"models": [str(one) for one in models], "downloads": [str(one) for one in downloads], "found": found_models}
     if not (hint["models"] or hint["downloads"] or found_models):
