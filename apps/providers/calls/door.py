@@ -58,7 +58,10 @@ class Calls:
         when none of them delivers. `may_restart` False: an answer that breaks off after its first word is an error at once, for
         readers who cannot take a word back. Who stops reading early closes the generator, and with it the upstream call.
         """
-        ask: Ask = lambda adapter, server: adapter.stream(replace(request, model=server.key))
+
+        def ask(adapter: Adapter, server: AIModel) -> AsyncIterator[Any]:
+            return adapter.stream(replace(request, model=server.key))
+
         async with aclosing(self._answer([model, *fallbacks], ask, may_restart=may_restart)) as items:
             async for item in items:
                 yield item
@@ -67,7 +70,10 @@ class Calls:
         self, model: AIModel, request: ChatRequest, *, fallbacks: Sequence[AIModel] = (), tell: Tell | None = None
     ) -> Completion:
         """A whole answer. `tell` hears of every Switched and Waiting."""
-        ask: Ask = lambda adapter, server: _once(adapter.complete(replace(request, model=server.key)))
+
+        def ask(adapter: Adapter, server: AIModel) -> AsyncIterator[Any]:
+            return _once(adapter.complete(replace(request, model=server.key)))
+
         return await self._last([model, *fallbacks], ask, tell)
 
     async def embed(self, model: AIModel, texts: list[str], *, tell: Tell | None = None) -> list[list[float]]:
@@ -115,12 +121,13 @@ class Calls:
                         yield piece
                 return
             except ProviderError as error:
+                has_other_server = entry.others > 0 and may_help_elsewhere(error)
+                if (attempt.has_spoken and not may_restart) or not (has_other_server or left):
+                    raise
                 failed = _Failed(entry.server, error, attempt)
                 passed_over.add(entry.server.pk)
-                if attempt.has_spoken and not may_restart:
-                    raise
-                if not may_help_elsewhere(error):
-                    passed_over.update(server.pk for server in await in_db(servers.servers_of, model))
+                if not has_other_server:
+                    model, passed_over = left.pop(0), set()
             finally:
                 await asyncio.shield(self._leave(attempt))
 

@@ -134,9 +134,7 @@ def _clock(breaker: Breaker) -> str:
 
 def _no_place(model: AIModel, wait_s: float) -> NoFreePlace:
     return NoFreePlace(
-        _(
-            "%(model)s has answered as many calls at once as it may for the last %(seconds)g s. Ask again later, or allow it more calls."
-        )
+        _("%(model)s has been as busy as it may be for %(seconds)g s. Ask again later, or allow its provider more calls at once.")
         % {"model": model, "seconds": wait_s}
     )
 

@@ -21,7 +21,7 @@ class Switched:
     """From here on `to_model` answers instead of `from_model`: another model, or the same one at another server.
 
     `error_code` and `reason` say why the first one does not; both are "" when another server of the model was merely less busy.
-    `was_asked`: it was asked and failed, so its call is to be recorded: `partial` is what had come, `latency_ms` how long it took.
+    `was_asked`: its call failed and is to be recorded: `partial` is what had come, `latency_ms` how long it took.
     With `after_first_token` the words that were given are void, and Delta(restarted=True) follows.
     """
 

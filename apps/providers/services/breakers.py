@@ -1,8 +1,9 @@
 """Breakers: what a failed call closes off, who may try whether it is well again, and what opens the way.
 
-Closed: it is asked. Open: it rests until a time. When that is past, the first process whose conditional UPDATE meets the row tries
-it with its next call (half-open) while all others still stay away; its first words close the breaker again, its failure
-makes the rest longer. What closes it, too: a person (`breaker_reset`), a new key or address, a load or a check that went well.
+Closed: it is asked. Open: it rests until a time. When that is past, the first process whose conditional UPDATE meets the row
+tries it with its next call (half-open) while all others still stay away; its first words close the breaker again, its
+failure makes the rest longer. What closes it, too: a person (`breaker_reset`), a new key or address, a load or a check that
+went well.
 
 Nothing is written for a model that has not failed.
 """
@@ -66,7 +67,7 @@ def breaker_failed(model: AIModel, error: ProviderError, *, tried: Collection[in
 
 
 def model_failed(model: AIModel, error: OrquestradorError | str, *, for_s: float = FIRST_STANDING_REST_S) -> None:
-    """It could not be loaded, or failed in another way than by a call: it is not asked for `for_s` seconds, and people see why."""
+    """It could not be loaded, or failed in another way than by a call: it rests for `for_s` seconds, and people see why."""
     _model_failed(model, error, for_s)
 
 
@@ -84,7 +85,10 @@ def model_recovered(model: AIModel) -> None:
 
 
 def breaker_reset(actor: Actor, *, model: AIModel | None = None, provider: Provider | None = None) -> int:
-    """A person says: ask it again now. A model's reset includes its provider, a provider's all its models. Gives how many rested."""
+    """A person says: ask it again now. A model's reset includes its provider, a provider's all its models.
+
+    Gives how many rested.
+    """
     actor.must_work()
     if model is not None:
         return _forget(Q(model=model) | Q(provider=model.provider_id), model.provider)

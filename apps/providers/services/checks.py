@@ -61,6 +61,14 @@ def name(value: str, errors: FieldErrors) -> str:
     return value.lower()
 
 
+def group(value: Any, errors: FieldErrors) -> str:
+    """A name in lower case that providers share, or ""."""
+    value = str(value or "").strip()
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", value):
+        errors.add("balance_group", _("A group takes up to 60 letters, digits, hyphens and underscores, for example “lab”."))
+    return value.lower()
+
+
 def text(value: Any, field: str, errors: FieldErrors, *, most: int, required: bool = False) -> str:
     value = str(value or "").strip()
     if required and not value:

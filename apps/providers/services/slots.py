@@ -31,8 +31,11 @@ class Place:
 
 
 def needs_slot(servers: Sequence[AIModel]) -> bool:
-    """Whether calls to these are counted: where there is a limit, or a choice to be made by who is least busy."""
-    return len(servers) > 1 or any(server.provider.max_concurrent is not None for server in servers)
+    """Whether calls to these are counted.
+
+    They are where there is a limit, or a choice to be made by who is least busy, or a model that could be unloaded meanwhile.
+    """
+    return len(servers) > 1 or any(one.provider.max_concurrent is not None or one.provider.is_local for one in servers)
 
 
 @again_after_deadlock
@@ -51,16 +54,16 @@ def slot_take(servers: Sequence[AIModel], *, waiting_id: int | None = None) -> P
         return None
     chosen = min(free, key=lambda s: _rank(s, limits[s.provider_id], busy[s.provider_id]))
     expires_at = now + timedelta(seconds=SLOT_TTL_S)
-    slot, _is_new = CallSlot.objects.update_or_create(
-        pk=waiting_id, defaults={"provider_id": chosen.provider_id, "is_waiting": False, "expires_at": expires_at}
-    )
-    return Place(slot.pk, chosen, busy[chosen.provider_id])
+    about = {"provider_id": chosen.provider_id, "model": chosen, "is_waiting": False, "expires_at": expires_at}
+    if waiting_id is None or not CallSlot.objects.filter(pk=waiting_id).update(**about):
+        waiting_id = CallSlot.objects.create(**about).pk
+    return Place(waiting_id, chosen, busy[chosen.provider_id])
 
 
 def slot_wait(server: AIModel) -> int:
     """Be seen waiting for a place at this server. Gives the row, for `slot_take`."""
     expires_at = timezone.now() + timedelta(seconds=SLOT_TTL_S)
-    return CallSlot.objects.create(provider_id=server.provider_id, is_waiting=True, expires_at=expires_at).pk
+    return CallSlot.objects.create(provider_id=server.provider_id, model=server, is_waiting=True, expires_at=expires_at).pk
 
 
 def slot_renew(slot_ids: Collection[int]) -> None:
