@@ -55,14 +55,15 @@ def make_client(
     private_hosts: Iterable[str] = (),
     connect_timeout_s: float = 5.0,
     idle_timeout_s: float | None = 60.0,
-    max_connections: int = 100,
+    max_connections: int = 1_000,
     headers: dict[str, str] | None = None,
 ) -> httpx.AsyncClient:
     """An HTTP client for outside services; close it with `aclose`.
 
     `private_hosts` are names, addresses or networks in CIDR form, each with `:port` or without, that may be called
     although they are private; `allow_private` allows all of them but the clouds' metadata services.
-    Requests raise `AddressNotAllowed`, or one of `TRANSPORT_ERRORS`.
+    How many ask a service at once is for its callers to say; `max_connections` only keeps the process from running out of
+    sockets. Requests raise `AddressNotAllowed`, or one of `TRANSPORT_ERRORS`.
     """
     rules = AddressRules(allow_private=allow_private, private_hosts=private_hosts)
     return httpx.AsyncClient(
