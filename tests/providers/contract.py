@@ -31,10 +31,11 @@ class AdapterContract:
     prompt: str  # gets a short answer
     expected: str | None = None  # that answer, where it is always the same
     long_prompt: str  # gets an answer that takes more than a second to stream
-    json_prompt: str  # gets an answer that fits YES_OR_NO when that schema is asked for
+    json_prompt: str | None  # gets an answer that fits YES_OR_NO when that schema is asked for
     embedding_model: str | None = None
     context_prompt: str | None = None  # does not fit
     refuses_wrong_keys = True
+    gives_logprobs = False
 
     @pytest.fixture
     async def adapter(self, connection):
@@ -103,13 +104,33 @@ class AdapterContract:
         assert 0 <= last.first_token_ms <= last.latency_ms
 
     async def test_it_gives_json_that_fits_the_schema(self, adapter):
+        if self.json_prompt is None:
+            pytest.skip("this server does not hold a model to a schema")
         request = self.ask(self.json_prompt, json_schema=YES_OR_NO, max_output_tokens=200, temperature=0)
         assert (await adapter.complete(request)).data["answer"] in ("yes", "no")
 
     async def test_it_streams_json_that_fits_the_schema(self, adapter):
+        if self.json_prompt is None:
+            pytest.skip("this server does not hold a model to a schema")
         request = self.ask(self.json_prompt, json_schema=YES_OR_NO, max_output_tokens=200, temperature=0)
         pieces = [piece async for piece in adapter.stream(request)]
         assert pieces[-1].data["answer"] in ("yes", "no")
+
+    @pytest.mark.parametrize("way", ["complete", "stream"])
+    async def test_it_says_how_likely_each_word_was_where_it_is_told(self, adapter, way):
+        request = self.ask(self.prompt, max_output_tokens=20, temperature=0, logprobs=True, top_logprobs=3)
+        if way == "complete":
+            answer = await adapter.complete(request)
+        else:
+            answer = [piece async for piece in adapter.stream(request)][-1]
+        if not self.gives_logprobs:
+            assert answer.logprobs is None
+            return
+        assert "".join(one.token for one in answer.logprobs).startswith(answer.text[:10])
+        assert all(-100 < one.logprob <= 0 and len(one.top) == 3 for one in answer.logprobs)
+
+    async def test_it_tells_nothing_of_likelihood_unasked(self, adapter):
+        assert (await adapter.complete(self.ask(self.prompt, max_output_tokens=20))).logprobs is None
 
     async def test_it_stops_when_the_reader_goes_away(self, adapter, slow_adapter):
         async with aclosing(slow_adapter.stream(self.ask(self.long_prompt, max_output_tokens=2000))) as pieces:

@@ -30,6 +30,7 @@ class TestWithLlamaCpp(AdapterContract):
     json_prompt = "Is 5 larger than 3? Answer yes or no."
     embedding_model = "practice-good"
     context_prompt = "one two three four " * 3000
+    gives_logprobs = True
 
     @pytest.fixture
     def connection(self, llama):

@@ -18,10 +18,10 @@ _ADAPTERS = {
     "openai_compatible": _COMPATIBLE,
     "genspark": _COMPATIBLE,
     "lmstudio": "apps.providers.adapters.lmstudio.adapter:LMStudioAdapter",
-    "openai": _COMPATIBLE,
+    "openai": "apps.providers.adapters.openai.adapter:OpenAIAdapter",
     "anthropic": "apps.providers.adapters.anthropic.adapter:AnthropicAdapter",
     "google": "apps.providers.adapters.google.adapter:GoogleAdapter",
-    "mistral": _COMPATIBLE,
+    "mistral": "apps.providers.adapters.mistral.adapter:MistralAdapter",
 }
 
 

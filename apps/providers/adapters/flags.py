@@ -14,7 +14,7 @@ FORMATS: Mapping[str, str] = {"native": "json_schema", "object": "json_object", 
 NOT_TAKEN = re.compile(
     r"unsupported|not supported|n[o']t support|unknown|unrecogni[sz]ed|unexpected|extra (?:inputs|fields)|extra_forbidden"
     r"|not permitted|not allowed|not enabled|invalid (?:parameter|field|argument)|deprecated|no longer|unavailable"
-    r"|must be verified|only (?:supported|available)|cannot be used",
+    r"|must be verified|only (?:supported|available)|cannot be used|requires \w+ to be",
     re.IGNORECASE,
 )
 # OpenAI of its first reasoning models, Google of Gemma, chat templates of local servers.

@@ -18,8 +18,9 @@ PRESETS: Mapping[str, Preset] = {
     "lmstudio": Preset("http://localhost:1234/v1"),
     # Reasoning models refuse max_tokens (OpenAI's SDK 3.52, read 2026-11-20).
     "openai": Preset("https://api.openai.com/v1", {"max_tokens_param": "max_completion_tokens"}),
-    # stream_options is not in Mistral's schema; usage comes by itself, and the seed has another name (SDK 3.7, read 2026-11-20).
-    "mistral": Preset("https://api.mistral.ai/v1", {"include_usage": False, "seed_param": "random_seed"}),
+    # stream_options is not in Mistral's schema; usage comes by itself, the seed has another name, and that some tool must be
+    # called is "any" (SDK 3.7, read 2026-11-20).
+    "mistral": Preset("https://api.mistral.ai/v1", {"include_usage": False, "seed_param": "random_seed", "required_tool": "any"}),
     # No published reference; third-party code uses this address. A suspended account gets an ordinary answer that says so.
     "genspark": Preset(
         "https://www.genspark.ai/api/llm_proxy/v1",
