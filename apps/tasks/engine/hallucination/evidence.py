@@ -1,0 +1,54 @@
+"""All detectors on one answer, and what they measured as the named numbers that the fitted score reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apps.tasks.engine.hallucination.internal import internal
+from apps.tasks.engine.hallucination.others import earlier
+from apps.tasks.engine.hallucination.repetition import repetition
+from apps.tasks.engine.hallucination.samples import samples
+from apps.tasks.engine.hallucination.scope import scope
+from apps.tasks.engine.hallucination.sources import Source
+from apps.tasks.engine.hallucination.support import contradiction, support
+from apps.tasks.engine.hallucination.temporal import temporal
+from apps.tasks.engine.hallucination.text import read, read_all
+from apps.tasks.engine.hallucination.types import Signal
+from apps.tasks.engine.hallucination.unverified import unverified
+from apps.tasks.engine.hallucination.wording import wording
+
+ANSWER_CHARS = 60_000
+QUESTION_CHARS = 20_000
+SOURCE_CHARS = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    signals: tuple[Signal, ...]
+    is_partial: bool
+
+    def measures(self) -> dict[str, float]:
+        """The measures of all detectors, as `detector.measure`."""
+        return {f"{signal.name}.{key}": value for signal in self.signals for key, value in signal.measures.items()}
+
+
+def gather(answer: str, *, question: str, sources: Sequence[str], others: Sequence[str], before: str, this_year: int) -> Evidence:
+    """What each detector that has something to look at says. `others`: further answers to the same question."""
+    said, asked = read(answer, ANSWER_CHARS), read(question, QUESTION_CHARS)
+    given = read_all(sources, SOURCE_CHARS)
+    source = Source(given)
+    signals = (
+        repetition(said),
+        internal(said),
+        support(said, source, asked),
+        contradiction(said, source),
+        wording(said, source, asked),
+        unverified(said, source, asked),
+        scope(said, asked, source),
+        temporal(said, this_year),
+        samples(said, others),
+        earlier(said, read(before, ANSWER_CHARS)),
+    )
+    found = tuple(signal for signal in signals if signal is not None)
+    return Evidence(found, said.is_partial or given.is_partial or asked.is_partial)

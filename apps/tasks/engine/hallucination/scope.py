@@ -1,0 +1,132 @@
+"""Whether the answer speaks of what was asked, and gives the kind of thing that was asked for."""
+
+from __future__ import annotations
+
+import re
+
+from apps.tasks.engine.hallucination.lexicon import MONTHS, NATIONS
+from apps.tasks.engine.hallucination.sources import PREFIX, Source, content
+from apps.tasks.engine.hallucination.text import NAME, NUMBER, Text, Word
+from apps.tasks.engine.hallucination.types import Signal, Span
+
+_WANTS = (
+    ("person", re.compile(r"\bwho(?:m|se)?\b|\bquem\b|which (?:\S+ ){0,4}(?:actor|actress|singer|player|director|author|writer|person|man|woman)", re.I)),
+    ("date", re.compile(r"\bwhen\b|\bquando\b|what (?:date|day)|que data|que dia", re.I)),
+    ("year", re.compile(r"\b(?:what|which) year\b|\b(?:que|qual) ano\b", re.I)),
+    ("number", re.compile(r"how (?:many|much|old|long|far|tall|large|big|high)|\bquant[oa]s?\b|what number|population", re.I)),
+    ("nation", re.compile(r"nationality|nacionalidade|what (?:country|nation)|which country|\bqual país|que país|common", re.I)),
+    ("place", re.compile(r"\bwhere\b|\bonde\b|what (?:city|town|state|country|county)|which (?:city|town|state|country|county)|(?:que|qual) cidade", re.I)),
+    ("choice", re.compile(r"\bor\b|\bou\b", re.I)),
+    ("yes", re.compile(r"^\W*(?:is|are|was|were|do|does|did|has|have|can|could|will)\b", re.I)),
+)  # fmt: skip
+_REQUEST = re.compile(
+    r"^\W*(?:please|tell|describe|explain|write|give|list|summari[sz]e|provide|por favor|fale|conte|descreva|explique|escreva|liste|resuma|diga)\b",
+    re.IGNORECASE,
+)
+_SHORT = 8  # so few words are a phrase picked from somewhere, not a text
+
+
+def scope(answer: Text, question: Text, source: Source) -> Signal | None:
+    """None without a question."""
+    asked = content(question.words)
+    if not asked or not answer.words:
+        return None
+    said = {word.stem for word in answer.words}
+    said_prefixes = {item[:PREFIX] for item in said if len(item) >= PREFIX}
+    echoed = sum(_found(word, said, said_prefixes) * _weight(word) for word in asked)
+    total = sum(_weight(word) for word in asked)
+    named = [word for word in asked if word.kind == NAME]
+    asked_stems = {word.stem for word in asked}
+    own = content(answer.words)
+    measures = {
+        "echo": echoed / total,
+        "echo_names": sum(_found(word, said, said_prefixes) for word in named) / len(named) if named else 0.5,
+        "own": sum(word.stem not in asked_stems for word in own) / len(own) if own else 0.0,
+        "request": float(bool(_REQUEST.match(question.raw))),
+        "is_question": float("?" in question.raw),
+    }
+    if source:
+        measures["source_on_topic"] = sum(source.support(word) * _weight(word) for word in asked) / total
+    if len(answer.words) <= _SHORT:
+        measures |= _phrase(answer, question, asked_stems)
+        if source:
+            measures |= _place_in_source(answer, asked, source)
+    score = _score(measures, is_phrase=len(answer.words) <= _SHORT)
+    spans = (Span(answer.words[0].start, answer.words[-1].end, "off_topic"),) if score >= 0.5 else ()
+    return Signal("scope", score, spans, measures)
+
+
+def _found(word: Word, stems: set[str], prefixes: set[str]) -> float:
+    return 1.0 if word.stem in stems else 0.7 if len(word.stem) >= PREFIX and word.stem[:PREFIX] in prefixes else 0.0
+
+
+def _weight(word: Word) -> float:
+    return 2.0 if word.kind in (NAME, NUMBER) else 1.0
+
+
+def _score(measures: dict[str, float], *, is_phrase: bool) -> float:
+    if is_phrase:
+        return max(0.0, 0.8 * measures["mistyped"], 0.6 * measures["from_question"])
+    return max(0.0, 1.0 - 2.5 * max(measures["echo"], measures["echo_names"] if measures["echo_names"] != 0.5 else 0.0))
+
+
+def _phrase(answer: Text, question: Text, asked: set[str]) -> dict[str, float]:
+    own = content(answer.words)
+    wanted = {kind for kind, pattern in _WANTS if pattern.search(question.raw)}
+    is_number = any(word.kind == NUMBER for word in own)
+    is_date = is_number and (
+        any(word.text in MONTHS for word in own) or any(re.fullmatch(r"1\d{3}|20\d\d", word.text) for word in own)
+    )
+    is_nation = bool(own) and all(word.text in NATIONS for word in own)
+    inside = sum(word.stem in asked for word in own) / len(own) if own else 1.0
+    return {
+        "mistyped": float(_is_mistyped(wanted, is_number=is_number, is_date=is_date, is_nation=is_nation)),
+        "well_typed": float((bool(wanted & {"date", "year", "number"}) and is_number) or ("choice" in wanted and inside > 0.5)),
+        "from_question": 0.0 if "choice" in wanted else inside,
+        "nation": float(is_nation),
+        "possessive": float(answer.raw.rstrip().endswith(("'s", "’s", "s'"))),
+        "whole_name": float(bool(own) and all(word.kind == NAME for word in own)),
+        "number": float(is_number),
+        "wants_person": float("person" in wanted),
+        "wants_place": float("place" in wanted),
+        "wants_choice": float("choice" in wanted),
+    }
+
+
+def _is_mistyped(wanted: set[str], *, is_number: bool, is_date: bool, is_nation: bool) -> bool:
+    if wanted & {"date", "year"}:
+        return not is_date
+    if "number" in wanted:
+        return not is_number
+    if "person" in wanted or "place" in wanted:
+        return is_date or (is_nation and "nation" not in wanted)
+    return (is_number and not wanted) or (is_nation and "nation" not in wanted and "nationality" not in wanted)
+
+
+def _place_in_source(answer: Text, asked: list[Word], source: Source) -> dict[str, float]:
+    """How much of the question stands around the phrase in the sources, against the best place there is for it."""
+    own = content(answer.words) or list(answer.words)
+    asked_weights = {word.stem: source.rarity(word.stem) for word in asked if word.stem in source}
+    total = sum(asked_weights.values()) or 1.0
+    words = source.text.words
+
+    def company(place: int, reach: int) -> float:
+        near = {word.stem for word in words[max(0, place - reach) : place + reach + 1]}
+        return sum(weight for item, weight in asked_weights.items() if item in near) / total
+
+    def sentence_company(number: int) -> float:
+        near = {word.stem for word in source.text.of_sentence(number)}
+        return sum(weight for item, weight in asked_weights.items() if item in near) / total
+
+    places = [place for word in own for place in source.places.get(word.stem, ())][:24]
+    if not places:
+        return {"near": 0.0, "near_sentence": 0.0, "is_there": 0.0, "times": 0.0}
+    best = max(sentence_company(number) for number in range(len(source.text.sentences)))
+    return {
+        "near": max(company(place, 8) for place in places),
+        "near_sentence": max(sentence_company(words[place].sentence) for place in places) / (best or 1.0),
+        "is_there": 1.0,
+        "times": float(min(5, max(len(source.places.get(word.stem, ())) for word in own))),
+        "first": places[0] / len(words),
+        "subject": float(places[0] == source.text.sentences[words[places[0]].sentence][0]),
+    }

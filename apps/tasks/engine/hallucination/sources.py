@@ -1,0 +1,115 @@
+"""Given sources, indexed once, so that each word of an answer is looked up in constant time."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+
+from apps.tasks.engine.hallucination.lexicon import NEGATING_PREFIXES, NEGATORS, OPPOSITE_PAIRS
+from apps.tasks.engine.hallucination.text import FUNCTIONAL, Text, Word, stem
+
+PREFIX = 5
+PLACES = 12  # a word that stands in the sources more often is looked at in so many places
+_AFFIRMED_AFTER = 4  # a negator reaches so many words ahead
+
+
+class Source:
+    """Where each stem stands in the sources, which stems follow each other, and what is negated there."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+        self.places: dict[str, list[int]] = defaultdict(list)
+        self.sentences_with: dict[str, list[int]] = defaultdict(list)
+        for place, word in enumerate(text.words):
+            self.places[word.stem].append(place)
+            numbers = self.sentences_with[word.stem]
+            if not numbers or numbers[-1] != word.sentence:
+                numbers.append(word.sentence)
+        stems = [word.stem for word in text.words]
+        self.pairs = set(zip(stems, stems[1:], strict=False))
+        self.triples = set(zip(stems, stems[1:], stems[2:], strict=False))
+        self.prefixes = {item[:PREFIX] for item in self.places if len(item) >= PREFIX}
+        self.words = {word.text for word in text.words}
+        self.negated = frozenset(negated_stems(text.words))
+
+    def __contains__(self, item: str) -> bool:
+        return item in self.places
+
+    def __bool__(self) -> bool:
+        return bool(self.text.words)
+
+    def rarity(self, item: str) -> float:
+        """How much a word says here, 0 (in every sentence) upwards; a word that is not there says the most."""
+        return math.log1p(len(self.text.sentences) / (0.5 + len(self.sentences_with.get(item, ()))))
+
+    def support(self, word: Word) -> float:
+        """1 the word stands there, 0.6 one of the same beginning does, 0 neither."""
+        if word.stem in self.places:
+            return 1.0
+        return 0.6 if len(word.stem) >= PREFIX and word.stem[:PREFIX] in self.prefixes else 0.0
+
+    def distance(self, first: str, second: str) -> int | None:
+        """Words from the one to the nearest of the other: positive where `second` comes later."""
+        best: int | None = None
+        others = self.places[second][:PLACES]
+        for place in self.places[first][:PLACES]:
+            for other in others:
+                if other != place and (best is None or abs(other - place) < abs(best)):
+                    best = other - place
+        return best
+
+    def nearest_sentences(self, stems: Iterable[str], count: int = 2) -> list[int]:
+        """The sentences that share the most with these stems, the best first."""
+        shared: dict[int, float] = defaultdict(float)
+        for item in stems:
+            numbers = self.sentences_with.get(item, ())
+            if numbers:
+                weight = self.rarity(item)
+                for number in numbers:
+                    shared[number] += weight
+        return sorted(shared, key=lambda number: (-shared[number], number))[:count]
+
+
+def content(words: Iterable[Word]) -> list[Word]:
+    return [word for word in words if word.kind != FUNCTIONAL and word.text not in NEGATORS]
+
+
+def negated_stems(words: tuple[Word, ...]) -> set[str]:
+    """Stems of the content words that a negator stands before, in the same sentence."""
+    found: set[str] = set()
+    reach, sentence = 0, -1
+    for word in words:
+        if word.sentence != sentence:
+            reach, sentence = 0, word.sentence
+        if is_negator(word.text):
+            reach = _AFFIRMED_AFTER
+        elif reach:
+            reach -= 1
+            if word.kind != FUNCTIONAL:
+                found.add(word.stem)
+    return found
+
+
+def is_negator(word: str) -> bool:
+    return word in NEGATORS or word.endswith(("n't", "n’t"))
+
+
+@lru_cache(maxsize=1)
+def opposites() -> dict[str, frozenset[str]]:
+    """The stems of each stem's opposites."""
+    both: dict[str, set[str]] = defaultdict(set)
+    for one, other in OPPOSITE_PAIRS:
+        first, second = stem(one), stem(other)
+        if first != second:
+            both[first].add(second)
+            both[second].add(first)
+    return {item: frozenset(others) for item, others in both.items()}
+
+
+def are_opposite(one: Word, other: Word) -> bool:
+    if other.stem in opposites().get(one.stem, ()):
+        return True
+    longer, shorter = (one.text, other.text) if len(one.text) > len(other.text) else (other.text, one.text)
+    return len(shorter) > 3 and any(longer == prefix + shorter for prefix in NEGATING_PREFIXES)
