@@ -10,5 +10,7 @@ class ProvidersConfig(AppConfig):
         from apps.accounts.contract import TeamCreated
         from apps.common import events
         from apps.providers.services.practice import welcome_team
+        from apps.providers.services.specialized import furnish_team
 
         events.subscribe(TeamCreated, welcome_team)
+        events.subscribe(TeamCreated, furnish_team)

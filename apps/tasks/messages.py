@@ -133,12 +133,31 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "escalated_by_hand": lambda d: _("Escalated by hand"),
     "planner_failed": lambda d: _("%(model)s could not plan: %(message)s") % d,
     "plan_refused": lambda d: _("The plan of %(model)s was refused: %(message)s") % d,
-    "author_failed": lambda d: _("%(model)s could not write it: %(message)s") % d,
+    "author_failed": lambda d: (
+        (
+            _("%(model)s broke off in the middle of its answer: %(message)s")
+            if d["broke_off"]
+            else _("%(model)s could not write it: %(message)s")
+        )
+        % d
+    ),
+    "author_took_over": lambda d: _("%(model)s writes it from the beginning, instead of %(after)s") % d,
+    "server_failed": lambda d: (
+        (
+            _("%(model)s broke off at %(server)s and begins again at %(next)s: %(message)s")
+            if d["restarted"]
+            else _("%(model)s did not answer at %(server)s and is asked at %(next)s: %(message)s")
+        )
+        % d
+    ),
+    "queued": lambda d: _("%(model)s is as busy as it may be; waiting for a free place, at most %(at_most_s)s s") % d,
     "checker_failed": lambda d: _("%(model)s could not check it: %(message)s") % d,
     "verdict_refused": lambda d: _("The verdict of %(model)s was refused: %(message)s") % d,
     "judge_failed": lambda d: _("%(model)s could not settle it: %(message)s") % d,
     "ruling_refused": lambda d: _("The ruling of %(model)s was refused: %(message)s") % d,
     "continued": lambda d: _("The answer of %(model)s was cut by length and continued") % d,
+    "read_in_parts": lambda d: _("Too long for %(model)s to read at once: it was read in %(parts)s parts") % d,
+    "another_model_speaks": lambda d: _("The preferred model of %(specialized_ai)s cannot do it; %(model)s speaks for it") % d,
     "interrupted": lambda d: _("The stream of %(model)s broke off and was started again") % d,
     "escalated": lambda d: _("Given to another author: %(reason)s") % d,
     "subtask_failed": lambda d: _("The step failed: %(message)s") % d,

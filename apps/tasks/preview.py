@@ -9,8 +9,9 @@ from apps.accounts.actor import Actor
 from apps.providers.models import AIModel
 from apps.providers.selectors import routable_models
 from apps.tasks.engine.cast import cast_from, planners_from
+from apps.tasks.engine.personas import persona_for
 from apps.tasks.engine.types import ModelRef, PlannedSubtask, Policy, TaskSpec
-from apps.tasks.runner.ais import candidate_of
+from apps.tasks.runner.ais import candidate_of, personas_of
 
 A_STEP = PlannedSubtask(order=1, title="", description="")
 
@@ -33,7 +34,7 @@ class Preview:
 
 
 def preview_of(actor: Actor, asked: Mapping[str, str] | None = None) -> Preview:
-    """For a general step; a later choice may differ as models prove themselves. Two queries."""
+    """For a general step; a later choice may differ as models prove themselves. Five queries."""
     models = routable_models(actor.team)
     usable = [candidate for candidate in map(candidate_of, models) if not candidate.unavailable]
     families = len({candidate.ref.family for candidate in usable})
@@ -41,9 +42,18 @@ def preview_of(actor: Actor, asked: Mapping[str, str] | None = None) -> Preview:
         return Preview(models, families)
     wanted = {role: public_id for role, public_id in (asked or {}).items() if public_id}
     task = TaskSpec(id="", title="", description="", category="general", policy=Policy(), cast=wanted)
-    cast = cast_from(usable, task, A_STEP, ())
+    personas = personas_of(actor.team.pk)
+    cast = cast_from(usable, task, A_STEP, (), personas)
     author, checker = cast.executors[0], next(iter(cast.checkers), None)
     taken = {author.family, checker.family if checker else None}
     judge = next((model for model in cast.judges if model.family not in taken), None)
     only_practice = all(model.is_practice for model in models)
-    return Preview(models, families, planners_from(usable, task)[0], author, checker, judge, only_practice)
+    return Preview(
+        models,
+        families,
+        planners_from(usable, task, persona_for(personas, "planner", task.category))[0],
+        author,
+        checker,
+        judge,
+        only_practice,
+    )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
-from apps.providers.models import AIModel
+from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.messages import describe, explain_row
 from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStatus, Task, TaskStatus
 
@@ -75,8 +75,9 @@ def _uuid(public_id: uuid.UUID | str) -> uuid.UUID:
 
 
 def with_seats(subtasks: QuerySet[Subtask]) -> QuerySet[Subtask]:
-    """With the models in the three seats and what each step depends on: two queries whatever their number."""
-    return subtasks.select_related(*(f"{seat}__provider" for seat in SEATS)).prefetch_related("depends_on")
+    """With the models in the three seats, as whom they spoke, and what each step depends on: two queries in all."""
+    seats = (name for seat in SEATS for name in (f"{seat}__provider", f"{seat}_as"))
+    return subtasks.select_related(*seats).prefetch_related("depends_on")
 
 
 # ── Money and tokens ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,6 +215,7 @@ def _subtask(subtask: Subtask, spent: Spent) -> dict[str, Any]:
         "acceptance_criteria": subtask.acceptance_criteria,
         "result": subtask.result,
         **{seat: model_reference(getattr(subtask, seat)) for seat in SEATS},
+        **{f"{seat}_as": voice_reference(getattr(subtask, f"{seat}_as")) for seat in SEATS},
         "divergence": percent(subtask.divergence),
         "divergence_parts": subtask.divergence_parts,
         "verdict": subtask.verdict,
@@ -240,6 +242,11 @@ def model_reference(model: AIModel | None) -> dict[str, str] | None:
     return {"id": str(model.public_id), "provider": model.provider.name, "model": model.key, "label": str(model)}
 
 
+def voice_reference(voice: SpecializedAI | None) -> dict[str, str] | None:
+    """{"id", "name"} of the specialized AI that a model spoke as; None: as itself."""
+    return {"id": str(voice.public_id), "name": str(voice)} if voice else None
+
+
 def _time_left_s(task: Task, subtasks: Iterable[Subtask]) -> int | None:
     """From how long this task's finished steps took, as if the rest ran one after another; None before the first."""
     if not task.is_at_work:
@@ -261,7 +268,7 @@ def task_trace(task: Task, *, with_texts: bool = True) -> list[dict[str, Any]]:
     Without texts `text` and `request` are left out, which can be large.
     """
     calls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    rows = task.calls.select_related("usage", "model__provider").order_by("started_at", "pk")
+    rows = task.calls.select_related("usage", "model__provider", "specialized_ai").order_by("started_at", "pk")
     for call in rows if with_texts else rows.defer("request", "text", "answer"):
         calls[call.key.partition("#")[0]].append(_call(call, with_texts=with_texts))
     steps = task.steps.select_related("subtask").order_by("started_at", "pk")
@@ -294,6 +301,7 @@ def _call(call: Call, *, with_texts: bool = True) -> dict[str, Any]:
         "purpose": call.purpose,
         "role": ROLES.get(call.purpose, "executor"),
         "model": model,
+        "specialized_ai": voice_reference(call.specialized_ai),
         "status": call.status,
         **({"text": call.text, "request": call.request} if with_texts else {}),
         "error": call.error,
@@ -311,7 +319,7 @@ def _call(call: Call, *, with_texts: bool = True) -> dict[str, Any]:
 
 def calls_at_work(task: Task) -> list[dict[str, Any]]:
     """The answers that are being written now, with their text so far. One query."""
-    calls = task.calls.filter(status=Call.Status.STARTED).select_related("model__provider", "subtask", "usage")
+    calls = task.calls.filter(status=Call.Status.STARTED).select_related("model__provider", "subtask", "usage", "specialized_ai")
     return [{**_call(call), "subtask": str(call.subtask.public_id) if call.subtask else None} for call in calls]
 
 

@@ -102,6 +102,13 @@ class ModelReferenceSerializer(serializers.Serializer):
     label = serializers.CharField()  # type: ignore[assignment]  # of the model, not of this field
 
 
+class VoiceReferenceSerializer(serializers.Serializer):
+    """The specialized AI that a model spoke as."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
 class TieBreakSerializer(serializers.Serializer):
     winner = serializers.CharField(help_text="executor, validator or neither")
     reason = serializers.CharField()
@@ -146,6 +153,9 @@ class SubtaskSerializer(serializers.Serializer):
     executor = ModelReferenceSerializer(allow_null=True)
     validator = ModelReferenceSerializer(allow_null=True)
     tie_breaker = ModelReferenceSerializer(allow_null=True)
+    executor_as = VoiceReferenceSerializer(allow_null=True, help_text="The specialized AI that it spoke as; null: as itself.")
+    validator_as = VoiceReferenceSerializer(allow_null=True)
+    tie_breaker_as = VoiceReferenceSerializer(allow_null=True)
     divergence = serializers.FloatField(allow_null=True)
     divergence_parts = serializers.DictField()
     verdict = serializers.DictField(allow_null=True)

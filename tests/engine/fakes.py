@@ -22,7 +22,8 @@ from apps.providers.errors import SchemaMismatch
 from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.flow import run_task
-from apps.tasks.engine.types import Answer, Candidate, ModelRef, Plan, PlannedSubtask, Policy, Quality, Result, TaskSpec
+from apps.tasks.engine.moves import Moved
+from apps.tasks.engine.types import Answer, Candidate, ModelRef, Persona, Plan, PlannedSubtask, Policy, Quality, Result, TaskSpec
 
 
 class Killed(Exception):
@@ -41,9 +42,11 @@ class Memory:
     errors: dict[str, tuple[str, str]] = field(default_factory=dict)
     open_calls: dict[str, ChatRequest] = field(default_factory=dict)
     requests: dict[str, ChatRequest] = field(default_factory=dict)
+    spoken_as: dict[str, str] = field(default_factory=dict)
     partials: dict[str, str] = field(default_factory=dict)
     cancelled: list[tuple[str, str]] = field(default_factory=list)
     costs: dict[str, Decimal] = field(default_factory=dict)
+    moves: list[tuple[str, Moved]] = field(default_factory=list)
     notes: list[tuple[str, dict]] = field(default_factory=list)
     subtasks: dict[int, str] = field(default_factory=dict)
     step_errors: dict[str, str] = field(default_factory=dict)
@@ -144,17 +147,29 @@ class FakeJournal:
         return None if stored is None else msgspec.json.decode(stored, type=Answer, strict=False)
 
     async def call_begin(
-        self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
+        self,
+        key: str,
+        purpose: str,
+        subtask: PlannedSubtask | None,
+        model: ModelRef,
+        request: ChatRequest,
+        *,
+        spoken_as: str = "",
     ) -> None:
         def write() -> None:
             known = (*self.memory.answers, *self.memory.errors, *self.memory.open_calls)
             assert key not in known, f"{key} was begun twice"
             self.memory.open_calls[key] = self.memory.requests[key] = request
+            self.memory.spoken_as[key] = spoken_as
 
         self._write(write)
 
     async def call_partial(self, key: str, text: str) -> None:
         self._write(lambda: self.memory.partials.__setitem__(key, text))
+
+    async def call_moved(self, key: str, moved: Moved) -> Decimal | None:
+        self._write(lambda: self.memory.moves.append((key, moved)))
+        return self.price(moved.from_model) if moved.partial else None
 
     async def call_finish(self, key: str, model: ModelRef, completion: Completion) -> Decimal | None:
         def write() -> Decimal | None:
@@ -259,6 +274,7 @@ class World:
 
     candidates: list[Candidate]
     script: Script = lambda asked: None
+    personas: list[Persona] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     estimates: dict[str, Decimal | None] = field(default_factory=dict)
     open_streams: int = 0
@@ -284,6 +300,9 @@ class FakeAIs:
 
     async def candidates(self) -> list[Candidate]:
         return list(self.world.candidates)
+
+    async def personas(self) -> list[Persona]:
+        return list(self.world.personas)
 
     async def estimate_usd(self, model: ModelRef, request: ChatRequest) -> Decimal | None:
         await asyncio.sleep(0)

@@ -8,17 +8,17 @@ from apps.providers.models import AIModel
 
 
 def routable_models(team: Team | int, *, include_failed: bool = False) -> list[AIModel]:
-    """The chat models that may be asked, each with provider and quality (`model.quality.all()`), in the providers' order.
+    """The chat models that may be asked, each with provider, quality (`model.quality.all()`) and ratings, in the providers' order.
 
     Left out: what is switched off or gone, what failed lately (unless `include_failed`), and practice models as soon as
-    there is a real one, even one that is failing: toys must not take over the work in silence. Two queries.
+    there is a real one, even one that is failing: toys must not take over the work in silence. Three queries.
     """
     rows = (
         AIModel.objects.in_use()
         .filter(provider__team=team)
         .exclude(state=AIModel.State.INACTIVE)
         .select_related("provider")
-        .prefetch_related("quality")
+        .prefetch_related("quality", "ratings")
         .order_by("provider__priority", "provider__name", "key")
     )
     able = [model for model in rows if model.is_chat]

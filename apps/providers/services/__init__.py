@@ -21,6 +21,16 @@ from apps.providers.services.providers import (
     provider_toggle,
     provider_update,
 )
+from apps.providers.services.ratings import liking_of, model_rate, rating_delete, rating_update
+from apps.providers.services.specialized import (
+    specialized_ai_create,
+    specialized_ai_delete,
+    specialized_ai_restore,
+    specialized_ai_toggle,
+    specialized_ai_update,
+    specialized_ais_ensure,
+    specialized_ais_ensure_for_all,
+)
 from apps.providers.services.sync import SyncResult, models_sync
 from apps.providers.services.usage import cost_of, quality_record, usage_record
 
@@ -33,10 +43,12 @@ __all__ = [
     "discover",
     "download_start",
     "downloads_refresh",
+    "liking_of",
     "model_create",
     "model_delete",
     "model_failed",
     "model_load",
+    "model_rate",
     "model_recovered",
     "model_unload",
     "model_update",
@@ -49,5 +61,14 @@ __all__ = [
     "provider_toggle",
     "provider_update",
     "quality_record",
+    "rating_delete",
+    "rating_update",
+    "specialized_ai_create",
+    "specialized_ai_delete",
+    "specialized_ai_restore",
+    "specialized_ai_toggle",
+    "specialized_ai_update",
+    "specialized_ais_ensure",
+    "specialized_ais_ensure_for_all",
     "usage_record",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F
 
 from apps.providers import prices
 from apps.providers.contract import Completion, Usage
-from apps.providers.models import AIModel, CreditUsage, QualityMetric
+from apps.providers.models import AIModel, CreditUsage, QualityMetric, SpecializedAI
 
 SMALLEST = Decimal("0.00000001")  # as exact as the column
 # Nobody knows what the vendor counted when an answer broke off.
@@ -68,9 +69,9 @@ def usage_record(
 
 
 def quality_record(
-    model: AIModel, category: str, *, success: bool, score: Decimal | None, latency_ms: int, tokens: int, cost: Decimal | None
+    ai: AIModel | SpecializedAI, category: str, *, success: bool, score: Decimal | None, latency_ms: int, tokens: int, cost: Decimal | None
 ) -> None:
-    """Add one execution to what is known of a model in a category, in the caller's transaction.
+    """Add one execution to what is known of a model or a specialized AI in a category, in the caller's transaction.
 
     `score` is the validator's, 0-100, None when nobody checked. The database adds, so nothing is lost between workers.
     """
@@ -83,7 +84,8 @@ def quality_record(
     }
     if score is not None:
         changes |= {"validations": F("validations") + 1, "validation_score_sum": F("validation_score_sum") + score}
-    row = QualityMetric.objects.filter(model=model, category=category)
+    of: dict[str, Any] = {"model" if isinstance(ai, AIModel) else "specialized_ai": ai, "category": category}
+    row = QualityMetric.objects.filter(**of)
     if not row.update(**changes):
-        QualityMetric.objects.get_or_create(model=model, category=category)
+        QualityMetric.objects.get_or_create(**of)
         row.update(**changes)

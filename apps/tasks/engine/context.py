@@ -20,9 +20,10 @@ from typing import Any
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion, Delta, Usage
 from apps.tasks.engine.errors import AwaitingApproval, OverBudget, PauseRequested, RunawayAnswer, Stop, SubtasksFailed
+from apps.tasks.engine.moves import Moved, Queued
 from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
 from apps.tasks.engine.runaway import RunawayGuard
-from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Plan, PlannedSubtask, Prompt, TaskSpec
+from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Persona, Plan, PlannedSubtask, Prompt, TaskSpec
 
 LIVE_TEXT_EVERY_S = 0.1
 KEEP_PARTIAL_EVERY_S = 1.0
@@ -147,11 +148,15 @@ class Context:
         request = _request(model, prompt)
         async with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
             self._must_go_on()
-            await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request)
+            await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request, spoken_as=prompt.spoken_as)
             return Answer(model, await self._listen(key, model, request))
 
     async def candidates(self) -> list[Candidate]:
         return await self.run.ais.candidates()
+
+    async def personas(self) -> list[Persona]:
+        """The specialized AIs that are in use."""
+        return await self.run.ais.personas()
 
     async def note(self, event: str, **data: Any) -> None:
         """Say in the task's log what was decided and why."""
@@ -197,10 +202,16 @@ class _Ear:
         stream = self.ctx.run.ais.ask(self.model, request)
         try:
             async for item in stream:
-                if isinstance(item, Completion):
-                    self._show()
-                    return item
-                await self._hear(item)
+                match item:
+                    case Completion():
+                        self._show()
+                        return item
+                    case Moved():
+                        await self._follow(item)
+                    case Queued():
+                        await self.ctx.note("queued", model=item.model.label, at_most_s=round(item.at_most_s))
+                    case _:
+                        await self._hear(item)
         except RunawayAnswer as error:
             error.extra["partial"] = self._so_far(request)  # what was cut was paid for
             raise
@@ -213,6 +224,15 @@ class _Ear:
         usage = Usage(asked // CHARS_PER_TOKEN + 1, len(self.text) // CHARS_PER_TOKEN + 1, is_estimated=True)
         took_ms = round((self.ctx.run.clock.monotonic() - self._began) * 1000)
         return Completion(self.text, "unknown", usage, self.model.model, latency_ms=took_ms)
+
+    async def _follow(self, moved: Moved) -> None:
+        """Another server of the model answers; the log says so where the first one failed."""
+        self.model = moved.to_model
+        self.ctx.run.spent_usd += await self.ctx.run.journal.call_moved(self.key, moved) or Decimal(0)
+        if moved.was_asked:
+            where = {"server": moved.from_model.provider, "next": moved.to_model.provider}
+            why = {"code": moved.code, "message": moved.message, "restarted": moved.after_first_token}
+            await self.ctx.note("server_failed", model=moved.from_model.label, **where, **why)
 
     async def _hear(self, delta: Delta) -> None:
         if delta.restarted:

@@ -10,7 +10,8 @@ from apps.tasks.engine import profiles
 from apps.tasks.engine.cast import choose_planners
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.errors import BadPlan, Failure
-from apps.tasks.engine.types import ModelRef, Plan, PlannedSubtask, TaskSpec
+from apps.tasks.engine.personas import persona_for, voiced
+from apps.tasks.engine.types import ModelRef, Persona, Plan, PlannedSubtask, TaskSpec
 
 MAX_SUBTASKS = 30
 MAX_ORDER = 9_999
@@ -23,9 +24,10 @@ PLANNERS = 2
 async def make_plan(task: TaskSpec, ctx: Context) -> Plan:
     """A plan that can be carried out. Raises NoModel when nothing is in use; otherwise there always is one."""
     problem: OrquestradorError | None = None
-    for planner in (await choose_planners(ctx))[:PLANNERS]:
+    persona = persona_for(await ctx.personas(), "planner", task.category)
+    for planner in (await choose_planners(ctx, persona))[:PLANNERS]:
         try:
-            return await _plan_of(planner, task, ctx)
+            return await _plan_of(planner, persona, task, ctx)
         except (ProviderError, Failure) as error:
             problem = error
             await ctx.note("planner_failed", model=planner.label, code=error.code, message=error.message)
@@ -37,15 +39,15 @@ def one_step_plan(task: TaskSpec, *, note: str) -> Plan:
     return Plan((step,), is_fallback=True, note=note)
 
 
-async def _plan_of(planner: ModelRef, task: TaskSpec, ctx: Context) -> Plan:
+async def _plan_of(planner: ModelRef, persona: Persona | None, task: TaskSpec, ctx: Context) -> Plan:
     profile = profiles.of(planner)
-    prompt = profile.plan_prompt(task)
+    prompt = voiced(profile.plan_prompt(task), persona, planner)
     for attempt in range(1, TRIES_PER_PLANNER + 1):
         answer = await ctx.ask(planner, prompt)
         try:
             plan = profile.read_plan(task, answer.completion.data)
             must_be_feasible(plan.subtasks)
-            return replace(plan, planned_by=planner)
+            return replace(plan, planned_by=planner, planned_as=persona.name if persona and prompt.spoken_as else "")
         except BadPlan as error:
             await ctx.note("plan_refused", model=planner.label, message=error.message)
             if attempt == TRIES_PER_PLANNER:

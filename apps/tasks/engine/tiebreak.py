@@ -7,6 +7,8 @@ from apps.tasks.engine import profiles
 from apps.tasks.engine.cast import late_judges
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.errors import BadVerdict, Failure, TooFewModels
+from apps.tasks.engine.personas import voiced
+from apps.tasks.engine.reading import ask_once, asked_fitting
 from apps.tasks.engine.types import (
     Cast,
     Check,
@@ -14,10 +16,13 @@ from apps.tasks.engine.types import (
     Failed,
     Inputs,
     ModelRef,
+    Persona,
     PlannedSubtask,
+    Prompt,
     Ruling,
     Settlement,
     Side,
+    TaskSpec,
     Verdict,
 )
 
@@ -34,7 +39,8 @@ async def settle(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: C
     failed: list[Failed] = []
     for judge in await _judges(draft.by, check.verdict.by, cast, ctx):
         try:
-            return Settlement(await _ruling_of(judge, subtask, inputs, draft, check, check.verdict, ctx), failed=tuple(failed))
+            ruling = await _ruling_of(judge, subtask, inputs, draft, check, check.verdict, cast.tie_breaker_as, ctx)
+            return Settlement(ruling, failed=tuple(failed))
         except (ProviderError, Failure) as error:
             failed.append(Failed(judge, error.code, error.message))
             await ctx.note("judge_failed", model=judge.label, code=error.code, message=error.message)
@@ -52,23 +58,35 @@ async def _judges(author: ModelRef, checker: ModelRef, cast: Cast, ctx: Context)
 
 
 async def _ruling_of(
-    judge: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, check: Check, verdict: Verdict, ctx: Context
+    judge: ModelRef,
+    subtask: PlannedSubtask,
+    inputs: Inputs,
+    draft: Draft,
+    check: Check,
+    verdict: Verdict,
+    persona: Persona | None,
+    ctx: Context,
 ) -> Ruling:
     profile = profiles.of(judge)
     author_is_a = ctx.coin("sides")
     sides = (draft.text, checkers_side(check, verdict))
     first, second = sides if author_is_a else reversed(sides)
-    prompt = profile.settle_prompt(ctx.task, subtask, inputs, first, second)
+
+    def settle_prompt(task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs) -> Prompt:
+        return voiced(profile.settle_prompt(task, subtask, inputs, first, second), persona, judge)
+
+    completion, work = await asked_fitting(judge, settle_prompt, subtask, inputs, ask_once, ctx)
+    prompt = work.prompt
     for attempt in range(1, TRIES_PER_JUDGE + 1):
-        answer = await ctx.ask(judge, prompt)
         try:
-            letter, reason = profile.read_ruling(answer.completion.data)
+            letter, reason = profile.read_ruling(completion.data)
             return Ruling(_winner(letter, author_is_a=author_is_a), reason, judge, "A" if author_is_a else "B")
         except BadVerdict as error:
             await ctx.note("ruling_refused", model=judge.label, message=error.message)
             if attempt == TRIES_PER_JUDGE:
                 raise
-            prompt = profile.again(prompt, answer.completion.text, error.message)
+            prompt = profile.again(prompt, completion.text, error.message)
+            completion = await ask_once(judge, prompt, ctx)
     raise AssertionError("unreachable")
 
 

@@ -25,6 +25,21 @@ class ModelRef:
     family: str
     tier: str = "fast"
     profile: Profile = "full"
+    context_window: int | None = None  # tokens it can read and write at once; None: nobody says
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A specialized AI: what a model is told to be in a role, and the models (public ids) that should be it, best first."""
+
+    id: str
+    name: str
+    role: str  # planner, executor, validator, tie_breaker
+    system_prompt: str
+    categories: tuple[str, ...] = ()  # in small letters; empty: all
+    models: tuple[str, ...] = ()
+    temperature: float | None = None
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,7 @@ class Candidate:
     size_bytes: int | None = None
     skill: float | None = None  # measured before shipping, 0-100
     quality: Mapping[str, Quality] = field(default_factory=dict)
+    liking: Mapping[str, float] = field(default_factory=dict)  # category → what people think, 1-5; "" is for all of them
     unavailable: str = ""  # why it cannot be used now; empty when it can
 
     @property
@@ -100,6 +116,7 @@ class Plan:
 
     subtasks: tuple[PlannedSubtask, ...]
     planned_by: ModelRef | None = None
+    planned_as: str = ""  # the specialized AI's name
     is_fallback: bool = False
     note: str = ""
 
@@ -118,6 +135,9 @@ class Cast:
     checkers: tuple[ModelRef, ...]
     judges: tuple[ModelRef, ...]
     rejected: tuple[Rejection, ...] = ()
+    executor_as: Persona | None = None
+    validator_as: Persona | None = None
+    tie_breaker_as: Persona | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +149,7 @@ class Prompt:
     schema_name: str = "answer"
     max_output_tokens: int = 4096
     temperature: float | None = None
+    spoken_as: str = ""  # the id of the specialized AI that speaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,7 @@ class Draft:
     by: ModelRef
     pieces: int = 1
     is_complete: bool = True
+    parts_read: int = 1  # more than one: what it could build on was too long for it and was read in so many parts
     failed_before: tuple[Failed, ...] = ()
     latency_ms: int = 0
     tokens: int = 0
@@ -221,6 +243,7 @@ class Check:
     divergence: Divergence | None = None
     reason_not: str = ""  # switched_off, too_few_models, no_checker_answered
     failed: tuple[Failed, ...] = ()
+    parts_read: int = 1
 
     @property
     def other_answer(self) -> str | None:

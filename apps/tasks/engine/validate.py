@@ -7,7 +7,21 @@ from apps.tasks.engine import profiles
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.divergence import diverge
 from apps.tasks.engine.errors import BadVerdict, Failure, NoCheckerAnswered
-from apps.tasks.engine.types import Cast, Check, Draft, Failed, Inputs, ModelRef, PlannedSubtask, Verdict
+from apps.tasks.engine.personas import voiced
+from apps.tasks.engine.reading import ask_once, asked_fitting
+from apps.tasks.engine.types import (
+    Cast,
+    Check,
+    Draft,
+    Failed,
+    Inputs,
+    ModelRef,
+    Persona,
+    PlannedSubtask,
+    Prompt,
+    TaskSpec,
+    Verdict,
+)
 
 CHECKERS_TO_TRY = 3
 TRIES_PER_CHECKER = 2
@@ -23,8 +37,8 @@ async def validate(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, cast: 
     failed: list[Failed] = []
     for checker in list(dict.fromkeys(checkers))[:CHECKERS_TO_TRY]:
         try:
-            verdict = await _verdict_of(checker, subtask, inputs, draft, ctx)
-            return Check(verdict, diverge(verdict, draft.text), failed=tuple(failed))
+            verdict, parts = await _verdict_of(checker, subtask, inputs, draft, cast.validator_as, ctx)
+            return Check(verdict, diverge(verdict, draft.text), failed=tuple(failed), parts_read=parts)
         except (ProviderError, Failure) as error:
             failed.append(Failed(checker, error.code, error.message))
             await ctx.note("checker_failed", model=checker.label, code=error.code, message=error.message)
@@ -33,16 +47,24 @@ async def validate(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, cast: 
     return Check(reason_not="no_checker_answered", failed=tuple(failed))
 
 
-async def _verdict_of(checker: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, ctx: Context) -> Verdict:
+async def _verdict_of(
+    checker: ModelRef, subtask: PlannedSubtask, inputs: Inputs, draft: Draft, persona: Persona | None, ctx: Context
+) -> tuple[Verdict, int]:
+    """The verdict, and in how many parts the checker read what the author could build on."""
     profile = profiles.of(checker)
-    prompt = profile.check_prompt(ctx.task, subtask, inputs, draft.text)
+
+    def check_prompt(task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs) -> Prompt:
+        return voiced(profile.check_prompt(task, subtask, inputs, draft.text), persona, checker)
+
+    completion, work = await asked_fitting(checker, check_prompt, subtask, inputs, ask_once, ctx)
+    prompt = work.prompt
     for attempt in range(1, TRIES_PER_CHECKER + 1):
-        answer = await ctx.ask(checker, prompt)
         try:
-            return profile.read_verdict(checker, answer.completion.data)
+            return profile.read_verdict(checker, completion.data), work.parts
         except BadVerdict as error:
             await ctx.note("verdict_refused", model=checker.label, message=error.message)
             if attempt == TRIES_PER_CHECKER:
                 raise
-            prompt = profile.again(prompt, answer.completion.text, error.message)
+            prompt = profile.again(prompt, completion.text, error.message)
+            completion = await ask_once(checker, prompt, ctx)
     raise AssertionError("unreachable")

@@ -27,9 +27,11 @@ from apps.providers.contract import ChatRequest, Completion
 from apps.providers.models import CreditUsage
 from apps.providers.services import usage_record
 from apps.tasks.engine.errors import LeaseLost, read_back
+from apps.tasks.engine.moves import Moved
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, projections
+from apps.tasks.runner.moves import move_store
 from apps.tasks.states import try_move
 
 log = logging.getLogger(__name__)
@@ -110,7 +112,14 @@ class DatabaseJournal:
         return self._answers.get(key)
 
     async def call_begin(
-        self, key: str, purpose: str, subtask: PlannedSubtask | None, model: ModelRef, request: ChatRequest
+        self,
+        key: str,
+        purpose: str,
+        subtask: PlannedSubtask | None,
+        model: ModelRef,
+        request: ChatRequest,
+        *,
+        spoken_as: str = "",
     ) -> None:
         public_id = self._calls[key] = (
             uuid.uuid4()
@@ -121,6 +130,7 @@ class DatabaseJournal:
             opened = Step(task=self.task, subtask=row, key=step, stage=purpose, started_at=self._began[step])
             Step.objects.bulk_create([opened], ignore_conflicts=True)  # the first call of a stage makes it visible
             [asked] = projections.model_rows(model)
+            speaks_as = projections.specialized_ai_row(spoken_as)
             call = Call(
                 public_id=public_id,
                 task=self.task,
@@ -129,15 +139,23 @@ class DatabaseJournal:
                 purpose=purpose,
                 model=asked,
                 model_name=model.label,
+                specialized_ai=speaks_as,
                 request=[{"role": message.role, "content": message.content} for message in request.messages],
             )
             Call.objects.bulk_create([call], ignore_conflicts=True)
-            projections.call_begun(self.task, row, purpose, model, asked)
+            is_first = key.endswith(".1")  # of this model in this stage; more follow where it continues, or reads in parts
+            projections.call_begun(self.task, row, purpose, model, asked, speaks_as=speaks_as, is_first=is_first)
 
         await self._write(write, subtask, tell=True)
 
     async def call_partial(self, key: str, text: str) -> None:
         await self._write(lambda row: Call.objects.filter(public_id=self._calls[key]).update(text=text), None)
+
+    async def call_moved(self, key: str, moved: Moved) -> Decimal | None:
+        def write(row: Subtask | None) -> Decimal | None:
+            return move_store(Call.objects.select_related("task").get(public_id=self._calls[key]), moved)
+
+        return await self._write(write, None, tell=moved.was_asked)
 
     async def call_finish(self, key: str, model: ModelRef, completion: Completion) -> Decimal | None:
         answer = Answer(model, completion)

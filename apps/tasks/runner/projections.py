@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from django.utils import timezone
 
-from apps.providers.models import AIModel
+from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.services import quality_record
 from apps.tasks.engine.types import Check, Draft, ModelRef, Outcome, Plan, PlannedSubtask, Result, Settlement
 from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
@@ -30,24 +30,44 @@ def model_rows(*refs: ModelRef | None) -> list[AIModel | None]:
     return [rows.get(ref.id) if ref else None for ref in refs]
 
 
-def call_begun(task: Task, subtask: Subtask | None, stage: str, ref: ModelRef, model: AIModel | None) -> None:
-    """Somebody takes a seat; those who sat after it in an earlier attempt leave."""
-    empty = {"tie_breaker": None, "tie_breaker_family": None}
+def specialized_ai_row(public_id: str) -> SpecializedAI | None:
+    """The row of a specialized AI, also of one deleted since; no query for nobody."""
+    return SpecializedAI.objects.filter(public_id=public_id).first() if public_id else None
+
+
+def call_begun(
+    task: Task,
+    subtask: Subtask | None,
+    stage: str,
+    ref: ModelRef,
+    model: AIModel | None,
+    *,
+    speaks_as: SpecializedAI | None = None,
+    is_first: bool = True,
+) -> None:
+    """Somebody takes a seat; those who sat after it in an earlier attempt leave. A further call of the same model changes
+    nothing but as whom it speaks."""
+    empty = {"tie_breaker": None, "tie_breaker_family": None, "tie_breaker_as": None}
     if subtask is None:
         try_move(task, TaskStatus.PLANNING)
+    elif not is_first and stage in SEATS:
+        if speaks_as is not None:
+            setattr(subtask, f"{SEATS[stage]}_as", speaks_as)
     elif stage == "execute":
-        _author_sits_down(subtask, ref, model)
+        _author_sits_down(subtask, ref, model, speaks_as)
     elif stage == "validate":
-        _set(subtask, status=SubtaskStatus.VALIDATING, validator=model, validator_family=ref.family, **empty)
+        seat = {"validator": model, "validator_family": ref.family, "validator_as": speaks_as}
+        _set(subtask, status=SubtaskStatus.VALIDATING, **seat, **empty)
     elif stage == "tie-break":
-        _set(subtask, status=SubtaskStatus.TIE_BREAKING, tie_breaker=model, tie_breaker_family=ref.family)
+        seat = {"tie_breaker": model, "tie_breaker_family": ref.family, "tie_breaker_as": speaks_as}
+        _set(subtask, status=SubtaskStatus.TIE_BREAKING, **seat)
 
 
-def _author_sits_down(subtask: Subtask, ref: ModelRef, model: AIModel | None) -> None:
+def _author_sits_down(subtask: Subtask, ref: ModelRef, model: AIModel | None, speaks_as: SpecializedAI | None) -> None:
     subtask.clear_work()
     subtask.status, subtask.attempts = SubtaskStatus.RUNNING, subtask.attempts + 1
     subtask.started_at = subtask.started_at or timezone.now()
-    subtask.executor, subtask.executor_family = model, ref.family
+    subtask.executor, subtask.executor_family, subtask.executor_as = model, ref.family, speaks_as
 
 
 def stage_done(task: Task, stage: str, subtask: Subtask | None, result: Any) -> None:
@@ -116,6 +136,8 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
         ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data={"reason": outcome.escalate_because})
         return
     author, checker, judge = model_rows(outcome.author, outcome.checker, outcome.judge)
+    if author != subtask.executor:  # an earlier attempt stands
+        _seat_earlier_voices(subtask, author, checker, judge)
     _set(
         subtask,
         status=SubtaskStatus.COMPLETED,
@@ -138,19 +160,30 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
     )
 
 
+def _seat_earlier_voices(subtask: Subtask, *models: AIModel | None) -> None:
+    """As whom these models spoke, from their calls."""
+    for (stage, seat), model in zip(SEATS.items(), models, strict=True):
+        spoke = subtask.calls.filter(purpose=stage, model=model, specialized_ai__isnull=False).order_by("-pk") if model else None
+        call = spoke.select_related("specialized_ai").first() if spoke is not None else None
+        _set(subtask, **{f"{seat}_as": call.specialized_ai if call else None})
+
+
 def _count_quality(subtask: Subtask, outcome: Outcome) -> None:
     """How the author of this attempt did. An earlier attempt that stands in the end was counted when it was made."""
     author, score = subtask.executor, outcome.authors_score
-    if author is not None and str(author.public_id) == outcome.author.id:
-        quality_record(
-            author,
-            subtask.category,
-            success=not outcome.escalate_because and outcome.winner in (None, "author"),
-            score=None if score is None else _percent(score),
-            latency_ms=outcome.latency_ms,
-            tokens=outcome.tokens,
-            cost=Decimal(0),
-        )
+    if author is None or str(author.public_id) != outcome.author.id:
+        return
+    for ai in (author, subtask.executor_as):  # the model, and the specialized AI that it spoke as
+        if ai is not None:
+            quality_record(
+                ai,
+                subtask.category,
+                success=not outcome.escalate_because and outcome.winner in (None, "author"),
+                score=None if score is None else _percent(score),
+                latency_ms=outcome.latency_ms,
+                tokens=outcome.tokens,
+                cost=Decimal(0),
+            )
 
 
 def _composed(task: Task, result: Result) -> None:

@@ -11,8 +11,11 @@ from apps.providers import services
 
 
 class Command(BaseCommand):
-    help = "Gives every team its built-in provider with the practice models."
+    help = "Gives every team its built-in provider with the practice models, and the specialized AIs that ship with the product."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        made = services.specialized_ais_ensure_for_all()
         teams = services.builtin_ensure_for_all()
         self.stdout.write(_("Built-in engine ready for %d teams.") % teams)
+        if made:
+            self.stdout.write(_("%d specialized AIs were added.") % made)

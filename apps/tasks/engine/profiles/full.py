@@ -15,6 +15,7 @@ from apps.tasks.engine.types import (
     Defect,
     Inputs,
     ModelRef,
+    Outcome,
     Plan,
     PlannedSubtask,
     Prompt,
@@ -25,6 +26,7 @@ from apps.tasks.engine.types import (
 )
 
 NO_ANSWER = {"", "-", "n/a", "na", "none", "null", "nil", "nenhum", "nenhuma", "não há"}  # said where null was meant
+NOTES = 0  # in the place of a step's number: notes of what was too long
 TEXTS = Path(__file__).parent.parent / "prompts" / "full"
 
 
@@ -98,6 +100,19 @@ class FullProfile:
         return replace(prompt, messages=(*prompt.messages, Message("assistant", answer), Message("user", retry.strip())))
 
 
+def read_prompt(task: TaskSpec, subtask: PlannedSubtask, text: str, *, part: int, parts: int) -> Prompt:
+    """Has one part of a long text read, for notes of what the step needs of it."""
+    about = {"task": task.description, "title": subtask.title, "step": subtask.description}
+    return _prompt("read", None, **about, text=text, part=str(part), parts=str(parts))
+
+
+def notes_given(notes: str, parts: int) -> Inputs:
+    """Notes in the place of what they were taken of."""
+    nobody = ModelRef("", "", "", "", "")
+    said = f"(Too long to be read at once: these are your own notes from reading all {parts} parts of it.)\n{notes}"
+    return {NOTES: Outcome(said, nobody, None, None, confidence=0.0, divergence=None, cross_validated=False)}
+
+
 def _subtask(item: dict, task: TaskSpec) -> PlannedSubtask:
     return PlannedSubtask(
         order=int(item["number"]),
@@ -139,7 +154,10 @@ def _prompt(name: str, schema: dict | None, **values: str) -> Prompt:
 
 def _about(task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs) -> dict[str, str]:
     criteria = "\n".join(f"- {criterion}" for criterion in subtask.acceptance_criteria)
-    given = "\n\n".join(f"[Result of step {order}]\n{outcome.text}" for order, outcome in sorted(inputs.items()))
+    given = "\n\n".join(
+        outcome.text if order == NOTES else f"[Result of step {order}]\n{outcome.text}"
+        for order, outcome in sorted(inputs.items())
+    )
     return {
         "task": task.description,
         "title": subtask.title,
