@@ -26,7 +26,9 @@ def load(load_id: int) -> None:
 
 
 class Watch:
-    """Every few seconds: loads whose worker died end, those nobody heard of are rung for again, old lists are asked for anew."""
+    """Every few seconds: loads whose worker died end, those nobody heard of are rung for again, downloads are asked about.
+
+    Lists that are old are asked for anew."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -43,6 +45,7 @@ class Watch:
     def look(self) -> None:
         for load_id in services.loads_tidy():
             ring(load_id)
+        async_to_sync(services.downloads_refresh)()
         async_to_sync(services.listings_refresh_due)()
 
     def _run(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asgiref.sync import async_to_sync
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 from apps.common.api import TeamViewSet
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
+from apps.providers.api.management import ModelManagement
 from apps.providers.api.parts import valid
 from apps.providers.contract import CAPABILITIES
 from apps.providers.models import AIModel
@@ -32,7 +32,7 @@ class ModelFilter(filters.FilterSet):
         return rows.filter(capabilities__icontains=f'"{value}"')
 
 
-class ModelsViewSet(TeamViewSet):
+class ModelsViewSet(ModelManagement, TeamViewSet):
     """Models of the team's providers. Prices are US dollars for a million tokens; null means unknown, not free."""
 
     visible = staticmethod(selectors.models_visible)
@@ -61,44 +61,6 @@ class ModelsViewSet(TeamViewSet):
     def destroy(self, request: Request, id: str) -> Response:
         services.model_delete(self.actor, self.get_object())
         return Response(status=status.HTTP_204_NO_CONTENT)
-
-    @extend_schema(responses=shapes.ModelStateSerializer(many=True))
-    @action(detail=False, methods=["get"], url_path="with-status")
-    def with_status(self, request: Request) -> Response:
-        """The models with what state each is in."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        rows = [selectors.model_state(model) for model in page or ()]
-        return self.get_paginated_response(shapes.ModelStateSerializer(rows, many=True).data)
-
-    @extend_schema(responses=shapes.ModelStateSerializer)
-    @action(detail=True, methods=["get"])
-    def status(self, request: Request, id: str) -> Response:
-        """What state it is in, and why."""
-        return Response(shapes.ModelStateSerializer(selectors.model_state(self.get_object())).data)
-
-    @extend_schema(request=shapes.LoadSerializer, responses=shapes.ModelStateSerializer)
-    @action(detail=True, methods=["post"])
-    @idempotent
-    def load(self, request: Request, id: str) -> Response:
-        """Load it into memory and wait for it; 409 where its provider cannot be told to."""
-        asked = valid(shapes.LoadSerializer(data=request.data))
-        model = async_to_sync(services.model_load)(self.actor, self.get_object(), **asked)
-        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
-
-    @extend_schema(request=None, responses=shapes.ModelStateSerializer)
-    @action(detail=True, methods=["post"])
-    def unload(self, request: Request, id: str) -> Response:
-        """Have its memory given back; 409 where its provider cannot be told to."""
-        model = async_to_sync(services.model_unload)(self.actor, self.get_object())
-        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
-
-    @extend_schema(request=shapes.WaitSerializer, responses=shapes.ModelStateSerializer)
-    @action(detail=True, methods=["post"])
-    def wait(self, request: Request, id: str) -> Response:
-        """Wait until it is in memory, whoever loads it, or for `timeout_s`; `state` says which. 409 as for loading."""
-        asked = valid(shapes.WaitSerializer(data=request.data))
-        model = async_to_sync(services.model_wait)(self.actor, self.get_object(), **asked)
-        return Response(shapes.ModelStateSerializer(selectors.model_state(model)).data)
 
     @extend_schema(parameters=[OpenApiParameter("days", int, default=30)], responses=shapes.ModelStatsSerializer)
     @action(detail=True, methods=["get"])

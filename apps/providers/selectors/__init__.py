@@ -1,5 +1,7 @@
 """Everything that reads providers and models, for pages, the API and routing. One module a story."""
 
+from apps.providers.selectors.breakers import breaker_state, servers_of_model, traffic_of, traffic_words
+from apps.providers.selectors.budgets import access_budget, budget_state, budgets_visible
 from apps.providers.selectors.lookups import (
     access_download,
     access_model,
@@ -8,6 +10,25 @@ from apps.providers.selectors.lookups import (
     models_visible,
     providers_visible,
 )
+from apps.providers.selectors.management import (
+    access_discovery,
+    discoveries_new,
+    discoveries_visible,
+    download_state,
+    load_of,
+    load_state,
+    loads_of,
+    memory_overview,
+    model_row,
+    model_settings,
+    models_filtered,
+    models_managed,
+    status_counts,
+    status_of,
+    usual_load_s,
+    with_open_loads,
+)
+from apps.providers.selectors.recommend import recommend
 from apps.providers.selectors.routing import has_real_model, routable_models
 from apps.providers.selectors.screens import model_state, model_stats, provider_state, state_label
 from apps.providers.selectors.specialized import (
@@ -19,25 +40,51 @@ from apps.providers.selectors.specialized import (
     specialized_ais_in_use,
     specialized_ais_visible,
 )
+from apps.providers.selectors.suggest import suggest_alternative
 
 __all__ = [
+    "access_budget",
     "access_deleted_specialized_ai",
+    "access_discovery",
     "access_download",
     "access_model",
     "access_provider",
     "access_rating",
     "access_specialized_ai",
+    "breaker_state",
+    "budget_state",
+    "budgets_visible",
+    "discoveries_new",
+    "discoveries_visible",
+    "download_state",
     "downloads_visible",
     "has_real_model",
+    "load_of",
+    "load_state",
+    "loads_of",
+    "memory_overview",
     "model_ratings_summary",
+    "model_row",
+    "model_settings",
     "model_state",
     "model_stats",
+    "models_filtered",
+    "models_managed",
     "models_visible",
     "provider_state",
     "providers_visible",
     "ratings_visible",
+    "recommend",
     "routable_models",
     "specialized_ais_in_use",
     "specialized_ais_visible",
+    "servers_of_model",
     "state_label",
+    "status_counts",
+    "status_of",
+    "suggest_alternative",
+    "usual_load_s",
+    "with_open_loads",
+    "traffic_of",
+    "traffic_words",
 ]

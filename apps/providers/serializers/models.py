@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.common.api import PublicIdField, PublicSerializer
 from apps.providers import selectors
-from apps.providers.contract import CAPABILITIES, TIERS
+from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS
 from apps.providers.models import AIModel, ModelDownload
+from apps.providers.serializers.management import IntegrityCheckSerializer
+from apps.providers.serializers.breakers import BreakerSerializer
+from apps.providers.services.accepts import accepts_list
 
 
 class ModelChangesSerializer(serializers.ModelSerializer):
+    accepts = serializers.DictField(
+        required=False, help_text="What the model accepts, set by hand; goes before what the product knows and what was refused."
+    )
     capabilities = serializers.ListField(child=serializers.ChoiceField(choices=CAPABILITIES), required=False)
     tier = serializers.ChoiceField(choices=TIERS, required=False)
 
@@ -19,58 +27,53 @@ class ModelChangesSerializer(serializers.ModelSerializer):
         model = AIModel
         fields = (
             "display_name", "family", "tier", "capabilities", "context_window", "price_input", "price_output", "price_cached",
-            "is_active",
+            "is_active", "accepts",
         )  # fmt: skip
         extra_kwargs = {"family": {"required": False}, "is_active": {"required": False}}
+
+
+class AcceptedSerializer(serializers.Serializer):
+    flag = serializers.ChoiceField(choices=list(ACCEPTS))
+    value = serializers.JSONField()
+    origin = serializers.ChoiceField(choices=["file", "refusal", "person"])
+    said = serializers.CharField(help_text="The vendor's own words, where it refused.")
+    at = serializers.CharField(help_text="When it refused.")
 
 
 class ModelSerializer(PublicSerializer, ModelChangesSerializer):
     provider = PublicIdField(access=selectors.access_provider)
     provider_name = serializers.CharField(source="provider.name", read_only=True)
     key = serializers.CharField(max_length=190)
+    state = serializers.ChoiceField(source="shown_state", choices=AIModel.State.choices, read_only=True)
     state_label = serializers.SerializerMethodField()
+    last_error = serializers.CharField(source="trouble", read_only=True, help_text="Why it is not asked, or what failed last.")
+    failed_until = serializers.DateTimeField(read_only=True, allow_null=True)
+    accepted = serializers.SerializerMethodField()
     human_edits = serializers.ListField(child=serializers.CharField(), read_only=True, help_text="Fields that no sync changes.")
 
     class Meta:
         model = AIModel
         fields = (
             "id", "provider", "provider_name", "key", *ModelChangesSerializer.Meta.fields,
-            "price_batch", "price_tiers", "price_source",
+            "price_batch", "price_tiers", "price_source", "accepted",
             "quantization", "size_bytes", "is_practice", "skill", "state", "state_label", "last_error", "failed_until",
             "checked_at", "human_edits", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = (
-            "price_batch", "price_tiers", "price_source", "quantization", "size_bytes", "is_practice", "skill", "state",
-            "last_error", "failed_until", "checked_at",
+            "price_batch", "price_tiers", "price_source", "quantization", "size_bytes", "is_practice", "skill",
+            "checked_at",
         )  # fmt: skip
         extra_kwargs = ModelChangesSerializer.Meta.extra_kwargs
         validators: list = []  # the service says it in words, also for a name that differs in case alone
 
+    @extend_schema_field(AcceptedSerializer(many=True))
+    def get_accepted(self, model: AIModel) -> list[dict]:
+        """What it accepts as it holds now, and who says so."""
+        return [dataclasses.asdict(one) for one in accepts_list(model)]
+
     @extend_schema_field(serializers.CharField())
     def get_state_label(self, model: AIModel) -> str:
         return selectors.state_label(model)
-
-
-class ModelStateSerializer(serializers.Serializer):
-    id = serializers.UUIDField()
-    provider = serializers.CharField()
-    model = serializers.CharField()
-    display_name = serializers.CharField()
-    state = serializers.ChoiceField(choices=AIModel.State.choices)
-    state_label = serializers.CharField()
-    is_usable = serializers.BooleanField()
-    is_external = serializers.BooleanField()
-    last_error = serializers.CharField()
-    failed_until = serializers.DateTimeField(allow_null=True)
-    checked_at = serializers.DateTimeField(allow_null=True)
-
-
-class LoadSerializer(serializers.Serializer):
-    context_length = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=100_000_000)
-
-
-class WaitSerializer(serializers.Serializer):
-    timeout_s = serializers.FloatField(required=False, default=60, min_value=0, max_value=600)
 
 
 class NewDownloadSerializer(serializers.Serializer):
@@ -88,12 +91,15 @@ class DownloadSerializer(PublicSerializer):
     provider_name = serializers.CharField(source="provider.name", read_only=True)
     state_label = serializers.CharField(source="get_state_display", read_only=True)
     percent = serializers.FloatField(read_only=True, allow_null=True, help_text="Null as long as the size is unknown.")
+    integrity_label = serializers.CharField(source="get_integrity_display", read_only=True)
+    integrity_checks = IntegrityCheckSerializer(many=True, read_only=True)
 
     class Meta:
         model = ModelDownload
         fields = (
             "id", "provider", "provider_name", "name", "quantization", "state", "state_label", "downloaded_bytes", "total_bytes",
-            "percent", "bytes_per_second", "last_error", "checked_at", "created_at",
+            "percent", "bytes_per_second", "last_error", "integrity", "integrity_label", "integrity_checks", "checked_at",
+            "created_at",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -1,20 +1,32 @@
 """Everything that changes providers, their models, and what is known of their use and quality."""
 
+from apps.providers.services.breakers import breaker_reset, model_failed, model_recovered
+from apps.providers.services.budget_alerts import refusal_tell
+from apps.providers.services.budgets import budget_create, budget_delete, budget_update
+from apps.providers.services.discovery import (
+    discover,
+    discovery_accept,
+    discovery_ignore,
+    listings_refresh,
+    listings_refresh_due,
+)
 from apps.providers.services.downloads import download_start, downloads_refresh
-from apps.providers.services.models import (
-    model_create,
-    model_delete,
-    model_failed,
+from apps.providers.services.estimates import call_usd, ladder_usd
+from apps.providers.services.integrity import model_verify
+from apps.providers.services.loading import (
+    load_cancel,
+    load_run,
+    load_start,
+    loads_tidy,
     model_load,
-    model_recovered,
     model_unload,
-    model_update,
     model_wait,
 )
+from apps.providers.services.management import model_reset, model_settings_update, models_reset_failed
+from apps.providers.services.models import model_create, model_delete, model_update
 from apps.providers.services.practice import builtin_ensure, builtin_ensure_for_all, practice_switch
 from apps.providers.services.providers import (
     connection_try,
-    discover,
     provider_check,
     provider_create,
     provider_delete,
@@ -22,6 +34,13 @@ from apps.providers.services.providers import (
     provider_update,
 )
 from apps.providers.services.ratings import liking_of, model_rate, rating_delete, rating_update
+from apps.providers.services.reservations import (
+    budget_reserve,
+    reservation_draw,
+    reservation_release,
+    reservation_settle,
+    reservations_release,
+)
 from apps.providers.services.specialized import (
     specialized_ai_create,
     specialized_ai_delete,
@@ -36,23 +55,42 @@ from apps.providers.services.usage import cost_of, quality_record, usage_record
 
 __all__ = [
     "SyncResult",
+    "breaker_reset",
+    "budget_create",
+    "budget_delete",
+    "budget_reserve",
+    "budget_update",
     "builtin_ensure",
     "builtin_ensure_for_all",
+    "call_usd",
     "connection_try",
     "cost_of",
     "discover",
+    "discovery_accept",
+    "discovery_ignore",
     "download_start",
     "downloads_refresh",
+    "ladder_usd",
     "liking_of",
+    "listings_refresh",
+    "listings_refresh_due",
+    "load_cancel",
+    "load_run",
+    "load_start",
+    "loads_tidy",
     "model_create",
     "model_delete",
     "model_failed",
     "model_load",
     "model_rate",
     "model_recovered",
+    "model_reset",
+    "model_settings_update",
     "model_unload",
     "model_update",
+    "model_verify",
     "model_wait",
+    "models_reset_failed",
     "models_sync",
     "practice_switch",
     "provider_check",
@@ -63,6 +101,11 @@ __all__ = [
     "quality_record",
     "rating_delete",
     "rating_update",
+    "refusal_tell",
+    "reservation_draw",
+    "reservation_release",
+    "reservation_settle",
+    "reservations_release",
     "specialized_ai_create",
     "specialized_ai_delete",
     "specialized_ai_restore",

@@ -15,13 +15,15 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
-from apps.providers.contract import Download, DownloadProgress, LocalAdapter
+from apps.providers.contract import Download, DownloadProgress, LocalAdapter, ModelInfo
 from apps.providers.errors import BadRequest, ProviderError
 from apps.providers.models import ModelDownload, Provider
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors
+from apps.providers.services.integrity import download_checks, verdict
 from apps.providers.services.loading import local_adapter
 from apps.providers.services.providers import must_work
+from apps.providers.services.states import changed
 from apps.providers.services.sync import listing_store
 
 ASKED_AGAIN_AFTER = timedelta(seconds=1)  # however many people watch
@@ -46,12 +48,15 @@ async def download_start(actor: Actor, provider: Provider, *, name: str, quantiz
         started = await adapter.download(name, quantization=quantization)
         download = await in_db(_keep, actor, provider, name, quantization, started)
         if download.state in _FINISHED:
-            await _sync(provider, adapter)
+            await _sync(provider, adapter, [download])
     return download
 
 
-async def downloads_refresh(actor: Actor) -> None:
-    """Ask the servers about the team's downloads under way. What cannot be asked keeps its state, and why in `last_error`."""
+async def downloads_refresh(actor: Actor | None = None) -> None:
+    """Ask the servers about downloads under way, of the actor's team or of all. What cannot be asked keeps its state.
+
+    Why it cannot is in `last_error` then.
+    """
     due = await in_db(_due, actor)
     await asyncio.gather(*(_refresh_all(provider, downloads) for provider, downloads in due))
 
@@ -67,8 +72,8 @@ async def _refresh_all(provider: Provider, downloads: list[ModelDownload]) -> No
     async with aclosing(adapter):
         for download in downloads:
             await _refresh(download, adapter)
-        if any(download.state in _FINISHED for download in downloads):
-            await _sync(provider, adapter)
+        if finished := [download for download in downloads if download.state in _FINISHED]:
+            await _sync(provider, adapter, finished)
 
 
 async def _refresh(download: ModelDownload, adapter: LocalAdapter) -> None:
@@ -82,20 +87,30 @@ async def _refresh(download: ModelDownload, adapter: LocalAdapter) -> None:
         await in_db(_store, download, progress, "")
 
 
-async def _sync(provider: Provider, adapter: LocalAdapter) -> None:
-    """The new model belongs in the list. When that fails now, the next sync finds it."""
+async def _sync(provider: Provider, adapter: LocalAdapter, finished: list[ModelDownload]) -> None:
+    """The new model belongs in the list, and what was fetched is compared with that. If it fails now, the next sync finds it."""
     try:
         infos = await adapter.list_models()
     except ProviderError:
-        return
-    await in_db(listing_store, provider, infos)
+        infos = []
+    else:
+        await in_db(listing_store, provider, infos)
+    for download in finished:
+        await in_db(_judge, download, infos)
+
+
+def _judge(download: ModelDownload, infos: list[ModelInfo]) -> None:
+    download.integrity_checks = download_checks(download, infos)
+    download.integrity = verdict(download.integrity_checks)
+    download.save(update_fields=["integrity", "integrity_checks", "updated_at"])
+    changed(download.provider.team_id, downloads=[download.public_id])
 
 
 def _keep(actor: Actor, provider: Provider, name: str, quantization: str, started: Download) -> ModelDownload:
     under_way = provider.downloads.filter(job_id=started.job_id, state__in=(State.DOWNLOADING, State.PAUSED)).first()
     if started.job_id and under_way:
         return under_way
-    return ModelDownload.objects.create(
+    download = ModelDownload.objects.create(
         provider=provider,
         owner=actor.user,
         name=name,
@@ -104,17 +119,18 @@ def _keep(actor: Actor, provider: Provider, name: str, quantization: str, starte
         state=started.state,
         total_bytes=started.total_bytes,
     )
+    changed(provider.team_id, downloads=[download.public_id])
+    return download
 
 
-def _due(actor: Actor) -> list[tuple[Provider, list[ModelDownload]]]:
+def _due(actor: Actor | None) -> list[tuple[Provider, list[ModelDownload]]]:
     fresh = timezone.now() - ASKED_AGAIN_AFTER
     due = ModelDownload.objects.filter(
         Q(checked_at=None) | Q(checked_at__lt=fresh),
-        provider__team=actor.team,
         provider__status=Provider.Status.ACTIVE,
         state__in=(State.DOWNLOADING, State.PAUSED),
     )
-    rows = due.select_related("provider").order_by("provider_id", "pk")
+    rows = due.select_related("provider__key").order_by("provider_id", "pk")
     return [(provider, list(downloads)) for provider, downloads in groupby(rows, key=lambda row: row.provider)]
 
 
@@ -128,3 +144,4 @@ def _store(download: ModelDownload, progress: DownloadProgress | None, last_erro
     download.last_error = last_error
     download.checked_at = timezone.now()
     download.save(update_fields=_PROGRESS)
+    changed(download.provider.team_id, downloads=[download.public_id])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -110,14 +111,18 @@ def could_go_for(model: AIModel, kind: str) -> list[AIModel]:
     rows = (
         AIModel.objects.filter(provider__team_id=model.provider.team_id, state=AIModel.State.LOADED)
         .exclude(pk=model.pk)
-        .select_related("provider")
+        .select_related("provider__key")
         .annotate(used_at=Max("usage__created_at"))
     )
     busy = set(in_flight_models([row.pk for row in rows]))
     found = [row for row in rows if is_here(row.provider) and row.pk not in busy]
     if kind == "gpu":  # the built-in engine's are in the machine's own memory
         found = [row for row in found if not row.provider.is_builtin]
-    return sorted(found, key=lambda row: (row.used_at is not None, row.used_at or row.created_at))
+    return sorted(found, key=lambda row: (_used_at(row) is not None, _used_at(row) or row.created_at))
+
+
+def _used_at(row: AIModel) -> datetime | None:
+    return getattr(row, "used_at", None)
 
 
 def in_flight_models(keys: list[int]) -> dict[int, int]:
@@ -156,7 +161,7 @@ def _size_of(model: AIModel) -> str:
 
 
 def _plain(model: AIModel) -> dict[str, Any]:
-    used_at = getattr(model, "used_at", None)
+    used_at = _used_at(model)
     return {
         "id": str(model.public_id),
         "model": model.key,

@@ -26,7 +26,7 @@ from django.utils.translation import ngettext
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, OrquestradorError
-from apps.providers.adapters import make_adapter
+from apps.providers.adapters import load_options_of, make_adapter
 from apps.providers.adapters.lmstudio.locks import held, lock_file, usual_folder
 from apps.providers.contract import NO_OPTIONS, Connection, LoadOptions, LocalAdapter, ModelInfo
 from apps.providers.errors import LoadUnderWay, ModelInUse, NotSupported, ProviderError, ProviderTimeout
@@ -225,14 +225,14 @@ class _Progress:
 
 
 # ── Rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def must_load(model: AIModel, options: LoadOptions = NO_OPTIONS) -> frozenset[str]:
-    """The options of loading that its server takes. Conflict where it loads nothing, NotSupported for an option it knows not."""
-    adapter = _local_adapter(model)  # made and dropped: it opens its first connection when it is first used
-    known: frozenset[str] = getattr(adapter, "load_options", frozenset())
+def must_load(model: AIModel, options: LoadOptions = NO_OPTIONS) -> None:
+    """Conflict where its server loads nothing for others, NotSupported for an option that it has no word for."""
+    known = load_options_of(model.provider.kind)
+    if known is None:
+        raise Conflict(_decides_itself(model))
     if unknown := sorted(set(options.given) - known):
         words = {"provider": model.provider, "options": ", ".join(unknown)}
         raise NotSupported(_("%(provider)s cannot be told how to load a model by: %(options)s. Leave that out.") % words)
-    return known
 
 
 def _keep(actor: Actor, model: AIModel, context_length: int | None, options: LoadOptions, ring: bool) -> ModelLoad:
@@ -244,7 +244,7 @@ def _keep(actor: Actor, model: AIModel, context_length: int | None, options: Loa
         with transaction.atomic():
             load = ModelLoad.objects.create(team=actor.team, owner=actor.user, model=model, options=asked)
     except IntegrityError:
-        under_way = ModelLoad.objects.filter(model=model, is_open=True).select_related("model__provider").first()
+        under_way = ModelLoad.objects.filter(model=model, is_open=True).select_related("model__provider__key").first()
         if under_way:
             return under_way
         raise
@@ -259,7 +259,7 @@ def _take(load_id: int, worker: str) -> ModelLoad | None:
     free = ModelLoad.objects.filter(pk=load_id, is_open=True, state=LoadState.QUEUED)
     if not free.update(state=LoadState.LOADING, worker=worker, started_at=now, alive_at=now, updated_at=now):
         return None
-    load = ModelLoad.objects.select_related("model__provider").get(pk=load_id)
+    load = ModelLoad.objects.select_related("model__provider__key").get(pk=load_id)
     state_mark(load.model, State.LOADING)
     return load
 
@@ -325,7 +325,7 @@ def _end(load: ModelLoad, state: str, message: str = "", *, only_from: str = "")
 
 
 def _settled(load: ModelLoad) -> ModelLoad:
-    return ModelLoad.objects.select_related("model__provider").get(pk=load.pk)
+    return ModelLoad.objects.select_related("model__provider__key").get(pk=load.pk)
 
 
 def _has_failed(model: AIModel, since: datetime) -> bool:
@@ -336,7 +336,7 @@ def _has_failed(model: AIModel, since: datetime) -> bool:
 
 
 def _must_be_idle(model: AIModel, force: bool) -> None:
-    _local_adapter(model)
+    must_load(model)
     if ModelLoad.objects.filter(model=model, is_open=True).exists():
         raise LoadUnderWay(_("“%s” is being loaded just now. Give that up first.") % model)
     calls = in_flight_models([model.pk]).get(model.pk, 0)
@@ -352,7 +352,7 @@ def _must_be_idle(model: AIModel, force: bool) -> None:
 def loads_tidy() -> list[int]:
     """End the loads whose worker died, and give the keys of those that nobody has taken up yet."""
     now = timezone.now()
-    opened = ModelLoad.objects.filter(is_open=True).select_related("model__provider")
+    opened = ModelLoad.objects.filter(is_open=True).select_related("model__provider__key")
     for load in opened.filter(state=LoadState.LOADING, alive_at__lt=now - timedelta(seconds=LOST_AFTER_S)):
         words = _("Whoever was loading it has died. Look whether its server has it, or load it again.")
         with transaction.atomic():
@@ -369,8 +369,12 @@ def _named(infos: list[ModelInfo], key: str) -> ModelInfo | None:
 
 def _local_adapter(model: AIModel) -> LocalAdapter:
     """Its provider's adapter, which must be one that loads and unloads."""
+    return local_adapter(model.provider.connection, _decides_itself(model))
+
+
+def _decides_itself(model: AIModel) -> str:
     message = _("%(provider)s decides by itself what it keeps in memory; “%(model)s” cannot be loaded or unloaded from here.")
-    return local_adapter(model.provider.connection, message % {"provider": model.provider, "model": model})
+    return message % {"provider": model.provider, "model": model}
 
 
 def local_adapter(connection: Connection, refusal: str) -> LocalAdapter:

@@ -14,6 +14,7 @@ from apps.accounts.models import Team
 from apps.common import live
 from apps.providers.models import AIModel
 
+HINT_TYPE = "models:changed"  # read by web processes, which tell pages and programs "model:update"
 LIVE_TYPE = "model:update"
 State = AIModel.State
 _GONE: dict[str, Any] = {"memory_bytes": None, "vram_bytes": None, "loaded_context": None}
@@ -39,7 +40,7 @@ def changed(team_id: int, *, models: Iterable[UUID] = (), downloads: Iterable[UU
     if not (hint["models"] or hint["downloads"] or found_models):
         return
     public_id = Team.objects.values_list("public_id", flat=True).get(pk=team_id)
-    transaction.on_commit(partial(live.publish, topic_of(public_id), LIVE_TYPE, hint))
+    transaction.on_commit(partial(live.publish, topic_of(public_id), HINT_TYPE, hint))
 
 
 def topic_of(team: UUID) -> str:
