@@ -151,10 +151,9 @@ async def answer_of(actor: Actor, model: AIModel, question: str) -> Answer:
     if model.is_practice:
         asked.insert(0, Message("system", "work"))  # the role under which they were trained to answer
     ask_for = ChatRequest(model.key, tuple(asked), max_output_tokens=MOST_ANSWER_TOKENS)
-    connection = model.provider.connection
     await release_connections()
     try:
-        async with aclosing(make_adapter(connection)) as adapter:
+        async with aclosing(make_adapter(model.provider.connection)) as adapter:
             completion = await adapter.complete(ask_for)
     except ProviderError as error:
         await in_db(_record, actor, model, None, error.code)

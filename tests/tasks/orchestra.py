@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from apps.accounts.actor import Actor
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, Provider, ProviderKey
 from tests.servers.aimock import NODE, Aimock, installed
 from tests.servers.process import running
 from tests.servers.services import free_port
@@ -69,14 +69,14 @@ def playing(*lines: dict) -> Iterator[Aimock]:
 
 def seat(actor: Actor, url: str, *keys: str, families: dict[str, str] | None = None, **fields: object) -> dict[str, AIModel]:
     """A provider at `url` with a model for each key, priced so that the first is the cheapest."""
+    owned = {"team": actor.team, "owner": actor.user}
+    place = {"kind": "openai_compatible", "base_url": f"{url}/v1"}
     provider = Provider.objects.create(
-        team=actor.team,
-        owner=actor.user,
+        **owned,
+        **place,
+        key=ProviderKey.objects.create(**owned, **place, name="Orchestra", secret="sk-test-1234567890"),
         name=f"orchestra-{Provider.objects.count()}",
         display_name="Orchestra",
-        kind="openai_compatible",
-        base_url=f"{url}/v1",
-        api_key="sk-test-1234567890",
         allows_private_address=True,
     )
     return {

@@ -93,7 +93,7 @@ def _try_to_enter(model: AIModel, passed_over: frozenset[int], waiting_id: int |
         if server is None:
             return None, may
         held_back = servers.held_back_by(server)
-        if not held_back or breaker_try(held_back, lease_s=server.provider.connection.idle_timeout_s):
+        if not held_back or breaker_try(held_back, lease_s=server.provider.idle_timeout_s):
             if held_back:
                 servers.forget(model)
             tried = tuple(breaker.pk for breaker in held_back)

@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from apps.common.models import OwnedRow
 from apps.providers.models.keys import ProviderKey
 
-
 AMOUNT: dict[str, Any] = {"max_digits": 20, "decimal_places": 8}
 
 
@@ -29,6 +28,7 @@ class ExternalAccount(OwnedRow):
     currency = models.CharField(_("currency"), max_length=3, default="USD")
     balance = models.DecimalField(_("balance"), null=True, blank=True, **AMOUNT)
     credit_limit = models.DecimalField(_("limit"), null=True, blank=True, **AMOUNT)
+    spent = models.DecimalField(_("spent this month, as the vendor says"), null=True, blank=True, **AMOUNT)
     alert_below = models.DecimalField(_("warn below"), null=True, blank=True, **AMOUNT)
     alerted_at = models.DateTimeField(_("warned"), null=True, blank=True)  # once, until there is more again
     last_synced_at = models.DateTimeField(_("last asked"), null=True, blank=True)

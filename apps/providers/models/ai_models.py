@@ -57,7 +57,7 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
 
     def with_breakers(self) -> AIModelQuerySet:
         """Each with its provider and what has failed of both, in the same query."""
-        return self.select_related("provider__breaker", "breaker")
+        return self.select_related("provider__breaker", "provider__key", "breaker")
 
 
 class AIModel(Row):
@@ -156,6 +156,12 @@ class AIModel(Row):
     @property
     def is_chat(self) -> bool:
         return "chat" in self.capabilities
+
+    @property
+    def serves(self) -> tuple:
+        """Equal for rows that are servers of one model: of one key, at providers of one balance group. Else it stands alone."""
+        group = self.provider.balance_group
+        return (self.provider.team_id, group, self.key) if group else (self.pk,)
 
     @property
     def breakers(self) -> list[Breaker]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.encryption import EncryptedText
 from apps.common.models import CheckedJSON, OwnedRow
 from apps.providers.contract import Connection
+from apps.providers.errors import AuthenticationFailed
 from apps.providers.models.keys import ProviderKey
 
 LOCAL_KINDS = ("builtin", "lmstudio")
@@ -25,7 +26,6 @@ class Provider(OwnedRow):
     display_name = models.CharField(_("display name"), max_length=120)
     kind = models.CharField(_("kind"), max_length=30)
     base_url = models.CharField(_("address"), max_length=500, blank=True)
-    api_key = EncryptedText(_("key"), blank=True, default="")
     key = models.ForeignKey(
         ProviderKey, null=True, blank=True, on_delete=models.SET_NULL, related_name="providers", verbose_name=_("key")
     )
@@ -72,20 +72,46 @@ class Provider(OwnedRow):
         return self.kind == "builtin"
 
     @property
+    def api_key(self) -> str:
+        """The key itself; "" without one. Never log, show or return it. Asynchronous code needs `key` loaded with the row."""
+        return self.key.secret if self.key else ""
+
+    @property
+    def has_key(self) -> bool:
+        return self.key_id is not None
+
+    @property
     def key_ending(self) -> str:
         """The last four characters of the key, all that is ever shown."""
-        return self.api_key[-4:] if len(self.api_key) >= 12 else ""
+        return self.key.ending if self.key else ""
+
+    @property
+    def idle_timeout_s(self) -> float:
+        """How long it may be silent in the middle of an answer."""
+        return 600.0 if self.is_local else 120.0
 
     @property
     def connection(self) -> Connection:
-        """Everything an adapter needs, with the key decrypted; never log or store it."""
+        """Everything an adapter needs, with the key decrypted; never log or store it.
+
+        Raises AuthenticationFailed where its key may not be used, or was given for another place.
+        """
+        if self.key:
+            self._may_send(self.key)
         return Connection(
             kind=self.kind,
             base_url=self.base_url,
             api_key=self.api_key,
             name=self.name,
             allow_private=self.allows_private_address or self.is_builtin,
-            idle_timeout_s=600.0 if self.is_local else 120.0,
+            idle_timeout_s=self.idle_timeout_s,
             total_timeout_s=1_500.0 if self.is_local else 600.0,
             quirks=self.quirks,
         )
+
+    def _may_send(self, key: ProviderKey) -> None:
+        if not key.is_for(self.kind, self.base_url):
+            names = {"key": key, "provider": self}
+            raise AuthenticationFailed(_now("The key “%(key)s” was given for another address than that of %(provider)s.") % names)
+        if key.refusal:
+            raise AuthenticationFailed(key.refusal)

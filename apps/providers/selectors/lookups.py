@@ -5,11 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
-from apps.providers.models import AIModel, ModelDownload, Provider
+from apps.providers.models import AIModel, Breaker, ModelDownload, Provider
 
 
 def access_provider(actor: Actor, public_id: UUID | str) -> Provider:
@@ -37,22 +38,27 @@ def access_download(actor: Actor, public_id: UUID | str) -> ModelDownload:
 
 
 def providers_visible(actor: Actor) -> QuerySet[Provider]:
-    """The team's providers. Each carries `models_total`, `models_in_use` and `models_failed`. One query."""
-    return Provider.objects.filter(team=actor.team).annotate(
-        models_total=Count("models", filter=~Q(models__state=AIModel.State.INACTIVE)),
-        models_in_use=Count("models", filter=Q(models__is_active=True) & ~Q(models__state=AIModel.State.INACTIVE)),
-        models_failed=Count("models", filter=Q(models__state=AIModel.State.FAILED)),
+    """The team's providers. Each carries `models_total`, `models_in_use`, `models_failed` and its breaker. One query."""
+    own_rest = Q(models__breaker__until__gt=timezone.now()) & ~Q(models__breaker__state=Breaker.State.CLOSED)
+    return (
+        Provider.objects.filter(team=actor.team)
+        .select_related("breaker", "key")
+        .annotate(
+            models_total=Count("models", filter=~Q(models__state=AIModel.State.INACTIVE)),
+            models_in_use=Count("models", filter=Q(models__is_active=True) & ~Q(models__state=AIModel.State.INACTIVE)),
+            models_failed=Count("models", filter=Q(models__state=AIModel.State.FAILED) | own_rest),
+        )
     )
 
 
 def models_visible(actor: Actor) -> QuerySet[AIModel]:
-    """The team's models, each with its provider. One query."""
-    return AIModel.objects.filter(provider__team=actor.team).select_related("provider")
+    """The team's models, each with its provider and what has failed of both. One query."""
+    return AIModel.objects.filter(provider__team=actor.team).with_breakers()
 
 
 def downloads_visible(actor: Actor) -> QuerySet[ModelDownload]:
     """The downloads that the team started, each with its provider, the newest first. One query."""
-    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider")
+    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider__key")
 
 
 def as_uuid(public_id: UUID | str) -> UUID:

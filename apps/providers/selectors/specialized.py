@@ -14,7 +14,7 @@ from apps.common.errors import NotFound
 from apps.providers.models import AIModel, ModelRating, SpecializedAI, SpecializedAIFallback
 from apps.providers.selectors.lookups import as_uuid
 
-_LINKS = Prefetch("links", SpecializedAIFallback.objects.select_related("model__provider").order_by("position", "pk"))
+_LINKS = Prefetch("links", SpecializedAIFallback.objects.select_related("model__provider__key").order_by("position", "pk"))
 
 
 def access_specialized_ai(actor: Actor, public_id: UUID | str) -> SpecializedAI:
@@ -44,7 +44,7 @@ def specialized_ais_in_use(team: Team | int) -> list[SpecializedAI]:
 
 
 def _with_models(rows: QuerySet[SpecializedAI]) -> QuerySet[SpecializedAI]:
-    return rows.select_related("default_model__provider").prefetch_related(_LINKS)
+    return rows.select_related("default_model__provider__key").prefetch_related(_LINKS)
 
 
 def access_rating(actor: Actor, public_id: UUID | str) -> ModelRating:

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from apps.common.api import PublicSerializer
 from apps.providers.models import Provider
+from apps.providers.serializers.breakers import BreakerSerializer, TrafficSerializer
 
 
 class ProviderSerializer(PublicSerializer):
@@ -17,6 +18,13 @@ class ProviderSerializer(PublicSerializer):
     has_key = serializers.SerializerMethodField()
     quirks = serializers.DictField(required=False)
     priority = serializers.IntegerField(required=False, min_value=1, max_value=32_000)
+    balance_group = serializers.CharField(
+        max_length=60, required=False, allow_blank=True, help_text="Providers of one group share the calls of common models."
+    )
+    weight = serializers.IntegerField(required=False, min_value=1, max_value=100)
+    max_concurrent = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=10_000, help_text="Calls at once; null: no limit."
+    )
     models_total = serializers.IntegerField(read_only=True)
     models_in_use = serializers.IntegerField(read_only=True)
 
@@ -24,14 +32,14 @@ class ProviderSerializer(PublicSerializer):
         model = Provider
         fields = (
             "id", "name", "display_name", "kind", "base_url", "api_key", "key_ending", "has_key", "status", "is_local",
-            "priority", "quirks", "models_total", "models_in_use",
+            "priority", "quirks", "balance_group", "weight", "max_concurrent", "models_total", "models_in_use",
             "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = ("last_checked_at", "last_check_ok", "last_check_message", "last_check_ms")
         extra_kwargs = {"is_local": {"required": False}}
 
     def get_has_key(self, provider: Provider) -> bool:
-        return bool(provider.api_key)
+        return provider.has_key
 
 
 class NewProviderSerializer(serializers.Serializer):
@@ -80,6 +88,8 @@ class ProviderStateSerializer(serializers.Serializer):
     models_total = serializers.IntegerField()
     models_in_use = serializers.IntegerField()
     models_failed = serializers.IntegerField()
+    breaker = BreakerSerializer()
+    traffic = TrafficSerializer(allow_null=True)
 
 
 class FoundSerializer(serializers.Serializer):

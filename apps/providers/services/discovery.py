@@ -49,7 +49,8 @@ async def discover(actor: Actor) -> list[Found]:
 async def listings_refresh(actor: Actor) -> None:
     """Ask the team's local providers what they have and what is in memory, all at once. Who does not answer is marked so."""
     await in_db(must_work, actor)
-    rows = Provider.objects.filter(team=actor.team, is_local=True, status=Provider.Status.ACTIVE).order_by("pk")
+    rows = Provider.objects.filter(team=actor.team, is_local=True, status=Provider.Status.ACTIVE)
+    rows = rows.select_related("key").order_by("pk")
     providers = await in_db(list, rows)
     await asyncio.gather(*(listing_refresh(provider) for provider in providers))
 
@@ -140,7 +141,7 @@ def _due() -> list[Provider]:
     """Local providers whose list is old, each marked as asked for so that no other process asks as well."""
     now = timezone.now()
     fresh_s = dict(ModelSettings.objects.values_list("team_id", "listing_fresh_s"))
-    rows = Provider.objects.filter(is_local=True, status=Provider.Status.ACTIVE)
+    rows = Provider.objects.filter(is_local=True, status=Provider.Status.ACTIVE).select_related("key")
     rows = rows.filter(
         Q(listed_at=None) | Q(listed_at__lt=now - timedelta(seconds=min(fresh_s.values(), default=USUALLY_FRESH_S)))
     )

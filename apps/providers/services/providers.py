@@ -14,16 +14,22 @@ from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.providers.adapters import make_adapter
-from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_closed_to_all, is_listed_private, is_private, is_same_place
-from apps.providers.contract import CheckResult, Connection
-from apps.providers.discovery import Found, find_servers
+from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_private, place_of
+from apps.providers.contract import CheckResult
 from apps.providers.errors import ProviderError
-from apps.providers.models import LOCAL_KINDS, Provider
-from apps.providers.services import checks
+from apps.providers.models import LOCAL_KINDS, Provider, ProviderKey
+from apps.providers.services import checks, key_checks
+from apps.providers.services.breakers import provider_answered_check, provider_changed
 from apps.providers.services.checks import FieldErrors
+from apps.providers.services.keys import key_let_go, key_link, key_put
+from apps.providers.services.places import allow_address
 
-LONGEST_KEY = 4_000
-_CHANGEABLE = ("name", "display_name", "base_url", "api_key", "status", "priority", "is_local", "quirks")
+_CHANGEABLE = (
+    "name", "display_name", "base_url", "api_key", "key", "status", "priority", "is_local", "quirks",
+    "balance_group", "weight", "max_concurrent",
+)  # fmt: skip
+MOST_WEIGHT = 100
+MOST_CONCURRENT = 10_000
 
 
 def provider_create(
@@ -34,6 +40,7 @@ def provider_create(
     kind: str,
     base_url: str = "",
     api_key: str = "",
+    key: ProviderKey | None = None,
     is_local: bool | None = None,
     priority: int = 100,
     quirks: dict[str, Any] | None = None,
@@ -41,7 +48,8 @@ def provider_create(
     """A new provider of the actor's team, switched on and not yet asked for its models.
 
     Without `name` one is made from `display_name`, and the other way round. `is_local` None: by kind and address.
-    A private address is allowed when an admin saves it, or when ORQ_PRIVATE_HOSTS lists it. Raises BadInput by field.
+    A private address is allowed when an admin saves it, or when ORQ_PRIVATE_HOSTS lists it. `api_key` is kept as a key of its
+    own; `key` is one that the team has already. Raises BadInput by field.
     """
     actor.must_work()
     errors = FieldErrors()
@@ -52,21 +60,31 @@ def provider_create(
     if provider.is_builtin:
         errors.add("kind", _("The built-in engine is in your list already; there is one for each team."), code="unique")
     provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
-    provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
+    secret = key_checks.secret(api_key, errors, kind=provider.kind, base_url=provider.base_url)
+    _check_link(provider, key, errors, is_given_besides=bool(secret))
     provider.priority = _priority(priority, errors)
     provider.quirks = checks.quirks(quirks or {}, errors)
     provider.is_local = (kind in LOCAL_KINDS or is_private(provider.base_url)) if is_local is None else bool(is_local)
-    _allow_address(actor, provider, errors)
+    allow_address(actor, provider, errors)
     errors.raise_if_any()
-    _save_named(provider)
+    with transaction.atomic():
+        _save_named(provider)
+        if key is not None:
+            key_link(provider, key)
+        elif secret:
+            key_put(actor, provider, secret)
     return provider
 
 
 def provider_update(actor: Actor, provider: Provider, **changes: Any) -> Provider:
-    """Change any of name, display_name, base_url, api_key, status, priority, is_local, quirks.
+    """Change any of name, display_name, base_url, api_key, status, priority, is_local, quirks, balance_group, weight,
+    max_concurrent (calls at once, None for no limit).
 
-    A key is kept unless `api_key` is given ("" removes it). It never follows the provider to another host: with a new
-    scheme, host or port `api_key` must be given again. The kind stays what it is. Raises BadInput by field.
+    Providers of one `balance_group` are servers of the models that they have in common. A new key or address, and switching it
+    on, forget what it failed of before.
+    A key is kept unless `api_key` is given ("" for none), or `key`, one that the team has already (None for none). It never
+    follows the provider to another host: with a new scheme, host or port it must be given again. The kind stays what it is.
+    Raises BadInput by field.
     """
     actor.must_own(provider.owner_id)
     errors = FieldErrors()
@@ -79,17 +97,29 @@ def provider_update(actor: Actor, provider: Provider, **changes: Any) -> Provide
     _apply(provider, changes, errors)
     if "base_url" in changes:
         _move(actor, provider, changes, errors)
+    secret = key_checks.secret(changes.get("api_key"), errors, kind=provider.kind, base_url=provider.base_url)
+    _check_link(provider, changes.get("key"), errors, is_given_besides="api_key" in changes)
     errors.raise_if_any()
-    _save_named(provider)
+    with transaction.atomic():
+        _save_named(provider)
+        if "api_key" in changes:
+            key_put(actor, provider, secret)
+        elif "key" in changes:
+            key_link(provider, changes["key"])
+    if {"api_key", "key", "base_url", "status"} & set(changes):
+        provider_changed(provider)
     return provider
 
 
 def provider_delete(actor: Actor, provider: Provider) -> None:
-    """Remove it with its models and its key. What its models did and cost stays on record under their names."""
+    """Remove it with its models and the key that belongs to it. What its models did and cost stays on record."""
     actor.must_own(provider.owner_id)
     if provider.is_builtin:
         raise Conflict(_("The built-in engine cannot be removed. Switch it off instead."))
-    provider.delete()
+    key = provider.key
+    with transaction.atomic():
+        provider.delete()
+        key_let_go(key)
 
 
 def provider_toggle(actor: Actor, provider: Provider, *, on: bool | None = None) -> Provider:
@@ -107,7 +137,7 @@ async def provider_check(actor: Actor, provider: Provider) -> CheckResult:
     No database connection is held meanwhile.
     """
     await in_db(must_work, actor)
-    result = await _check(provider.connection)
+    result = await _check(provider)
     await in_db(check_store, provider, result)
     return result
 
@@ -126,17 +156,12 @@ async def connection_try(
     errors = FieldErrors()
     provider = Provider(kind=checks.kind(kind, errors), name=display_name[:120])
     provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
-    provider.api_key = checks.text(api_key, "api_key", errors, most=LONGEST_KEY)
+    secret = key_checks.secret(api_key, errors, kind=provider.kind, base_url=provider.base_url)
+    provider.key = ProviderKey(kind=provider.kind, base_url=provider.base_url, secret=secret) if secret else None
     provider.quirks = checks.quirks(quirks or {}, errors)
-    _allow_address(actor, provider, errors)
+    allow_address(actor, provider, errors)
     errors.raise_if_any()
-    return await _check(provider.connection)
-
-
-async def discover(actor: Actor) -> list[Found]:
-    """The model servers that answer on this machine now and are not among the team's providers."""
-    known = await in_db(_known_addresses, actor)
-    return [found for found in await find_servers() if not any(is_same_place(found.base_url, url) for url in known)]
+    return await _check(provider)
 
 
 def check_store(provider: Provider, result: CheckResult) -> None:
@@ -147,11 +172,13 @@ def check_store(provider: Provider, result: CheckResult) -> None:
     provider.last_check_ms = result.latency_ms
     fields = ["last_checked_at", "last_check_ok", "last_check_message", "last_check_ms"]
     Provider.objects.filter(pk=provider.pk).update(**{field: getattr(provider, field) for field in fields})
+    if result.ok:
+        provider_answered_check(provider)
 
 
-async def _check(connection: Connection) -> CheckResult:
+async def _check(provider: Provider) -> CheckResult:
     try:
-        async with aclosing(make_adapter(connection)) as adapter:
+        async with aclosing(make_adapter(provider.connection)) as adapter:
             return await adapter.check()
     except ProviderError as error:
         return CheckResult(ok=False, message=error.message, error_code=error.code)
@@ -170,10 +197,14 @@ def _apply(provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> 
         provider.priority = _priority(changes["priority"], errors)
     if "is_local" in changes:
         provider.is_local = bool(changes["is_local"])
+    if "balance_group" in changes:
+        provider.balance_group = checks.group(changes["balance_group"], errors)
+    if "weight" in changes:
+        provider.weight = checks.whole_number(changes["weight"], "weight", errors, most=MOST_WEIGHT) or 1
+    if "max_concurrent" in changes:
+        provider.max_concurrent = checks.whole_number(changes["max_concurrent"], "max_concurrent", errors, most=MOST_CONCURRENT)
     if "quirks" in changes:
         provider.quirks = checks.quirks(changes["quirks"] or {}, errors)
-    if "api_key" in changes:
-        provider.api_key = checks.text(changes["api_key"], "api_key", errors, most=LONGEST_KEY)
 
 
 def _move(actor: Actor, provider: Provider, changes: dict[str, Any], errors: FieldErrors) -> None:
@@ -184,24 +215,20 @@ def _move(actor: Actor, provider: Provider, changes: dict[str, Any], errors: Fie
         errors.add("base_url", _("The built-in engine has no address."))
     if provider.base_url == before:
         return
-    _allow_address(actor, provider, errors)
-    if provider.api_key and "api_key" not in changes and not is_same_place(before, provider.base_url):
+    allow_address(actor, provider, errors)
+    is_elsewhere = place_of(provider.kind, before) != place_of(provider.kind, provider.base_url)
+    if provider.has_key and is_elsewhere and not {"api_key", "key"} & set(changes):
         message = _("Give the key again: the saved one is not sent to another address without you.")
         errors.add("api_key", message, code="required")
 
 
-def _allow_address(actor: Actor, provider: Provider, errors: FieldErrors) -> None:
-    """An admin's own saving is the permission for a private address; it holds for this address alone."""
-    if is_closed_to_all(provider.base_url):
-        message = _("%s hands out the secrets of a cloud, so it is called only where ORQ_PRIVATE_HOSTS lists it.")
-        errors.add("base_url", message % provider.base_url, code="address_refused")
+def _check_link(provider: Provider, key: ProviderKey | None, errors: FieldErrors, *, is_given_besides: bool) -> None:
+    if key is None:
         return
-    provider.allows_private_address = actor.can_manage or is_listed_private(provider.base_url)
-    if is_private(provider.base_url) and not provider.allows_private_address:
-        message = _("%s is on this machine or its own network. Ask an admin to add it, or give a public address.")
-        errors.add("base_url", message % provider.base_url, code="address_refused")
-    if not provider.base_url and provider.kind == "lmstudio" and not actor.can_manage:
-        errors.add("base_url", _("LM Studio runs on this machine. Ask an admin to add it."), code="address_refused")
+    if is_given_besides:
+        errors.add("key", _("Choose a key or enter one, not both."))
+    elif not key.is_for(provider.kind, provider.base_url):
+        errors.add("key", _("The key “%s” was given for another address, and is sent nowhere else.") % key)
 
 
 def _save_named(provider: Provider) -> None:
@@ -232,8 +259,3 @@ def _priority(value: Any, errors: FieldErrors) -> int:
 def must_work(actor: Actor) -> None:
     """For `in_db`: a request's actor is looked up when first asked, which asynchronous code may not do by the way."""
     actor.must_work()
-
-
-def _known_addresses(actor: Actor) -> list[str]:
-    actor.must_manage()
-    return list(Provider.objects.filter(team=actor.team).exclude(base_url="").values_list("base_url", flat=True))
