@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -42,6 +44,22 @@ def make_adapter(connection: Connection) -> Adapter:
         % connection.kind,
         field="kind",
     )
+
+
+def load_options_of(kind: str) -> frozenset[str] | None:
+    """The options of loading that servers of this kind take; None where they load nothing for anybody. Makes no adapter."""
+    maker = _maker_of(kind)
+    if not all(hasattr(maker, name) for name in ("load", "unload", "loaded")):
+        return None
+    return getattr(maker, "load_options", frozenset())
+
+
+@cache
+def _maker_of(kind: str) -> Any:
+    if kind in _ADAPTERS:
+        module, _colon, name = _ADAPTERS[kind].partition(":")
+        return getattr(importlib.import_module(module), name)
+    return next((entry.load() for entry in entry_points(group=ENTRY_POINT_GROUP, name=kind)), None)
 
 
 def known_kinds() -> list[str]:
