@@ -13,7 +13,7 @@ from django.db.models.functions import Concat
 from encrypted_model_fields import fields as library
 
 from apps.common.encryption import CannotDecrypt, Cipher, install
-from apps.providers.models import Provider
+from apps.providers.models import Provider, ProviderKey
 from tests.factories import make_actor
 
 KEY = "sk-live-0123456789-ção"
@@ -27,11 +27,9 @@ OLD, NEW = cipher_key("old", "a"), cipher_key("new", "b")
 
 
 @pytest.fixture
-def provider(db):
+def key(db):
     actor = make_actor()
-    return Provider.objects.create(
-        owner=actor.user, team=actor.team, name="mine", display_name="Mine", kind="openai", api_key=KEY
-    )
+    return ProviderKey.objects.create(owner=actor.user, team=actor.team, name="mine", kind="openai", secret=KEY)
 
 
 @pytest.fixture
@@ -46,93 +44,93 @@ def keys(settings):
     install()
 
 
-def stored(provider: Provider) -> str:
+def stored(key: ProviderKey) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT api_key FROM ai_providers WHERE id = %s", [provider.pk])
+        cursor.execute("SELECT secret FROM api_keys WHERE id = %s", [key.pk])
         return cursor.fetchone()[0]
 
 
 # ── In the database ───────────────────────────────────────────────────────────────────────────────────────────────
-def test_the_database_holds_no_secret_and_gives_it_back_whole(provider):
-    assert stored(provider).startswith("orq1:") and KEY not in stored(provider)
-    assert Provider.objects.get().api_key == KEY
+def test_the_database_holds_no_secret_and_gives_it_back_whole(key):
+    assert stored(key).startswith("orq1:") and KEY not in stored(key)
+    assert ProviderKey.objects.get().secret == KEY
 
 
-def test_the_same_secret_is_never_stored_alike(provider):
-    before = stored(provider)
-    provider.save()
-    assert stored(provider) != before and Provider.objects.get().api_key == KEY
+def test_the_same_secret_is_never_stored_alike(key):
+    before = stored(key)
+    key.save()
+    assert stored(key) != before and ProviderKey.objects.get().secret == KEY
 
 
 @pytest.mark.parametrize("text", ["", "x", "orq1:k1:not really", "€" * 5_000])
-def test_any_text_comes_back_as_it_was(provider, text):
-    provider.api_key = text
-    provider.save()
-    assert Provider.objects.get().api_key == text
+def test_any_text_comes_back_as_it_was(key, text):
+    key.secret = text
+    key.save()
+    assert ProviderKey.objects.get().secret == text
 
 
-def test_bulk_create_encrypts(provider):
-    given = {"owner": provider.owner, "team": provider.team, "display_name": "Two", "kind": "openai"}
-    Provider.objects.bulk_create([Provider(name="two", api_key="sk-two", **given)])
-    second = Provider.objects.get(name="two")
-    assert "sk-two" not in stored(second) and second.api_key == "sk-two"
+def test_bulk_create_encrypts(key):
+    given = {"owner": key.owner, "team": key.team, "kind": "openai"}
+    ProviderKey.objects.bulk_create([ProviderKey(name="two", secret="sk-two", **given)])
+    second = ProviderKey.objects.get(name="two")
+    assert "sk-two" not in stored(second) and second.secret == "sk-two"
 
 
-def test_bulk_update_is_refused_and_changes_nothing(provider):
-    changed = Provider.objects.get()
-    changed.api_key = "sk-bulk"
+def test_bulk_update_is_refused_and_changes_nothing(key):
+    changed = ProviderKey.objects.get()
+    changed.secret = "sk-bulk"
     with pytest.raises(TypeError, match="plain values only"), transaction.atomic():
-        Provider.objects.bulk_update([changed], ["api_key"])
-    assert Provider.objects.get().api_key == KEY
+        ProviderKey.objects.bulk_update([changed], ["secret"])
+    assert ProviderKey.objects.get().secret == KEY
 
 
-def test_update_with_a_plain_value_encrypts(provider):
+def test_update_with_a_plain_value_encrypts(key):
     for value in ("sk-plain", Value("sk-wrapped")):
-        Provider.objects.update(api_key=value)
-        assert stored(provider).startswith("orq1:")
-    assert Provider.objects.get().api_key == "sk-wrapped"
+        ProviderKey.objects.update(secret=value)
+        assert stored(key).startswith("orq1:")
+    assert ProviderKey.objects.get().secret == "sk-wrapped"
 
 
 @pytest.mark.parametrize("expression", [F("name"), Concat(F("name"), Value("x"))])
-def test_update_with_an_expression_is_refused_and_changes_nothing(provider, expression):
+def test_update_with_an_expression_is_refused_and_changes_nothing(key, expression):
     with pytest.raises(TypeError, match="plain values only"), transaction.atomic():
-        Provider.objects.update(api_key=expression)
-    assert Provider.objects.get().api_key == KEY
+        ProviderKey.objects.update(secret=expression)
+    assert ProviderKey.objects.get().secret == KEY
 
 
-def test_a_text_that_never_was_encrypted_is_not_taken_for_a_secret(provider):
+def test_a_text_that_never_was_encrypted_is_not_taken_for_a_secret(key):
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE ai_providers SET api_key = %s", ["sk-plain-in-the-table"])
+        cursor.execute("UPDATE api_keys SET secret = %s", ["sk-plain-in-the-table"])
     with pytest.raises(CannotDecrypt):
-        Provider.objects.get()
+        ProviderKey.objects.get()
 
 
 # ── Keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_second_key_takes_over_and_the_first_still_reads(provider, keys):
+def test_a_second_key_takes_over_and_the_first_still_reads(key, keys):
     keys(OLD)
-    provider.save()
+    key.save()
     keys(NEW, OLD)
-    assert Provider.objects.get().api_key == KEY and ":old:" in stored(provider)
-    Provider.objects.get().save()
-    assert ":new:" in stored(provider)
+    assert ProviderKey.objects.get().secret == KEY and ":old:" in stored(key)
+    ProviderKey.objects.get().save()
+    assert ":new:" in stored(key)
     keys(NEW)
-    assert Provider.objects.get().api_key == KEY
+    assert ProviderKey.objects.get().secret == KEY
 
 
-def test_a_key_that_is_gone_is_named(provider, keys):
+def test_a_key_that_is_gone_is_named(key, keys):
     keys(OLD)
-    provider.save()
+    key.save()
     keys(NEW)
     with pytest.raises(CannotDecrypt, match="encrypted with the key old, which ORQ_ENCRYPTION_KEYS does not hold"):
-        Provider.objects.get()
+        ProviderKey.objects.get()
 
 
-def test_another_key_under_the_same_id_reads_nothing(provider, keys):
+def test_another_key_under_the_same_id_reads_nothing(key, keys):
     keys(OLD)
-    provider.save()
+    key.save()
     keys(cipher_key("old", "z"))
     with pytest.raises(CannotDecrypt, match="is not the one that encrypted"):
-        Provider.objects.get()
+        ProviderKey.objects.get()
 
 
 def test_a_changed_or_moved_ciphertext_is_noticed():
@@ -157,16 +155,18 @@ def test_the_library_encrypts_with_our_cipher(db):
 
 
 # ── Elsewhere ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_the_key_is_in_no_representation_of_the_provider(provider):
-    said = [repr(provider), str(provider), repr(provider.connection), str(provider.connection)]
+def test_the_key_is_in_no_representation_of_the_provider(key):
+    provider = Provider(owner=key.owner, team=key.team, name="mine", display_name="Mine", kind="openai", key=key)
+    said = [repr(key), str(key), repr(provider), str(provider), repr(provider.connection), str(provider.connection)]
+    assert provider.connection.api_key == KEY
     assert not any(KEY in text for text in said)
 
 
-def test_the_error_about_a_secret_holds_no_part_of_it(provider, keys, caplog):
+def test_the_error_about_a_secret_holds_no_part_of_it(key, keys, caplog):
     keys(OLD)
-    provider.save()
-    sealed = stored(provider)
+    key.save()
+    sealed = stored(key)
     keys(NEW)
     with caplog.at_level(logging.DEBUG), pytest.raises(CannotDecrypt) as raised:
-        Provider.objects.get()
+        ProviderKey.objects.get()
     assert sealed.rpartition(":")[2][:20] not in str(raised.value) + caplog.text

@@ -138,10 +138,9 @@ def test_a_download_that_the_server_forgot_has_failed_with_the_reason(client, pr
     assert row["state"] == "failed" and "Job not found" in row["last_error"]
 
 
-def test_a_download_whose_server_is_away_keeps_its_state_and_says_why(client, provider, server):
+def test_a_download_whose_server_is_away_keeps_its_state_and_says_why(client, actor, provider, server):
     start(client, provider, "qwen/qwen3-4b")
-    provider.api_key = "sk-lm-anything"
-    provider.save()
+    services.provider_update(actor, provider, api_key="sk-lm-anything")
     server.token = "another"
     (row,) = progress(client)
     assert row["state"] == "downloading" and "key" in row["last_error"]

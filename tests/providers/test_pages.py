@@ -92,8 +92,7 @@ def test_a_provider_is_switched_off_and_on(client, actor):
 
 def test_an_empty_key_keeps_the_saved_one(client, actor):
     provider = provider_of(actor)
-    provider.api_key = "sk-saved-1234567890"
-    provider.save()
+    services.provider_update(actor, provider, api_key="sk-saved-1234567890")
     client.post(
         reverse("providers:edit", args=[provider.public_id]),
         {"display_name": "New name", "api_key": "", "priority": "5", "base_url": ""},

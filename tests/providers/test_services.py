@@ -19,6 +19,8 @@ from apps.providers import prices, selectors, services
 from apps.providers.engine.practice import practice_models
 from apps.providers.errors import NotAnApi, ProviderError
 from apps.providers.models import AIModel, Provider
+from apps.providers.prices import book
+from apps.providers.services.prices import price_facts
 from tests.factories import make_actor
 from tests.providers.listing import HTML, ListingServer, listing, models
 from tests.providers.rows import make_model, make_provider
@@ -47,7 +49,7 @@ def test_it_adds_a_provider_of_the_team_with_its_key_encrypted(actor):
     assert (provider.name, provider.base_url, provider.key_ending) == ("my-openai", "https://api.openai.com/v1", "cdef")
     assert provider.team == actor.team and provider.owner == actor.user and not provider.is_local
     with connection.cursor() as cursor:
-        cursor.execute("SELECT api_key FROM ai_providers WHERE id = %s", [provider.pk])
+        cursor.execute("SELECT secret FROM api_keys WHERE id = %s", [provider.key_id])
         assert KEY not in cursor.fetchone()[0]
     assert Provider.objects.get(pk=provider.pk).api_key == KEY
 
@@ -325,7 +327,8 @@ def test_models_of_the_vendor_itself_get_price_context_and_tier_from_the_file(ac
     )
     assert (dated.price_input, dated.price_output, dated.price_cached) == (5, 30, Decimal("0.5"))
     assert (dated.tier, dated.context_window, dated.price_source) == ("top", 1_050_000, "LiteLLM 1.109.1, 2026-11-20")
-    assert dated.price_long_prompt == {"above_tokens": 272_000, "input": "10", "output": "45"}
+    assert dated.price_tiers == [{"above_tokens": 272_000, "input": "10", "output": "45", "cached": "1"}]
+    assert dated.price_batch == {"input": "2.5", "output": "15", "cached": "0.25"}
     assert mini.tier == "fast" and mini.capabilities == ["chat", "tools", "json"]
     assert mystery.price_input is None and mystery.context_window is None and mystery.tier == "fast"
     resold = proxy.models.get(key="gpt-5.5-2026-04-23")
@@ -334,10 +337,10 @@ def test_models_of_the_vendor_itself_get_price_context_and_tier_from_the_file(ac
 
 def test_every_price_of_the_file_can_be_kept(actor):
     assert prices.source()
-    for row in prices._file()["models"]:
+    for row in book.files()[-1]["models"]:
         price = prices.price_of(row["kind"], row["key"])
-        AIModel(tier=price.tier).clean_fields(exclude=["provider", "key", "family", "capabilities"])
-        assert 0 < price.input <= price.output and price.context_window >= 100_000
+        make_model(actor, tier=price.tier, **price_facts(price)).clean_fields(exclude=["quantization", "price_source"])
+        assert price.rates.input > 0 and price.context_window > 0
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────────────────────
