@@ -12,6 +12,7 @@ from apps.common.errors import BadInput
 from apps.providers.contract import CAPABILITIES, TIERS
 from apps.providers.models import AIModel, Provider
 from apps.providers.presets import Choice
+from apps.providers.services.providers import MOST_CONCURRENT, MOST_WEIGHT
 
 TIER_WORDS = {"local": _("Local (free)"), "fast": _("Fast"), "balanced": _("Balanced"), "top": _("Top")}
 CAPABILITY_WORDS = {
@@ -99,9 +100,31 @@ class ProviderEditForm(RefusableForm):
         max_value=32_000,
         help_text=_("Among models that are equally good, the lower number is asked first."),
     )
+    max_concurrent = forms.IntegerField(
+        label=_("Calls at once"),
+        min_value=1,
+        max_value=MOST_CONCURRENT,
+        required=False,
+        help_text=_("More calls wait for a free place. Empty: no limit."),
+    )
+    balance_group = forms.CharField(
+        label=_("Balance group"),
+        max_length=60,
+        required=False,
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocapitalize": "none"}),
+        help_text=_("Give two servers of the same models the same word here, and they share the calls."),
+    )
+    weight = forms.IntegerField(
+        label=_("Weight"),
+        min_value=1,
+        max_value=MOST_WEIGHT,
+        required=False,
+        help_text=_("In its group, a provider of weight 2 gets twice the calls of one of weight 1."),
+    )
 
     def __init__(self, data: Any = None, *, provider: Provider) -> None:
-        initial = {"display_name": provider.display_name, "base_url": provider.base_url, "priority": provider.priority}
+        shown = ("display_name", "base_url", "priority", "max_concurrent", "balance_group", "weight")
+        initial = {name: getattr(provider, name) for name in shown}
         super().__init__(data, initial=initial)
         if provider.is_builtin:
             del self.fields["base_url"], self.fields["api_key"]

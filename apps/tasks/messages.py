@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from apps.providers import budget_words
+
 if TYPE_CHECKING:
     from apps.tasks.models import Subtask, Task
 
@@ -57,6 +59,14 @@ def _over_budget(extra: dict[str, Any]) -> str:
     }
 
 
+def _over_shared_budget(extra: dict[str, Any]) -> str:
+    return f"{budget_words.refusal(extra['budget'])} {_('Then resume the task.')}"
+
+
+def _price_unknown(extra: dict[str, Any]) -> str:
+    return f"{budget_words.price_unknown(extra['model'])} {_('Then resume the task.')}"
+
+
 def _named(extra: dict[str, Any], key: str) -> str:
     return "; ".join(f"{name}: {what}" for name, what in (extra.get(key) or {}).items())
 
@@ -72,7 +82,7 @@ def _rejected_because(reason: str) -> str:
     words = {
         "failed_recently": _("it failed a short while ago and rests"),
         "gone_from_provider": _("its provider no longer has it"),
-        "price_unknown": _("its price is unknown, and the task has a budget"),
+        "price_unknown": _("its price is unknown, and a budget is in force"),
     }
     return words.get(reason, reason)
 
@@ -106,6 +116,8 @@ def _unexpected(extra: dict[str, Any]) -> str:
 _EXPLANATIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "too_few_models": _too_few_models,
     "over_budget": _over_budget,
+    "over_shared_budget": _over_shared_budget,
+    "price_unknown": _price_unknown,
     "no_model": _no_model,
     "no_checker_answered": _no_checker,
     "no_model_answered": _no_model_answered,
@@ -128,6 +140,8 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "plan_approved": lambda d: _("The plan was approved"),
     "too_few_models": lambda d: _("Stopped: too few different models"),
     "over_budget": lambda d: _("Stopped: the budget does not cover the next call"),
+    "over_shared_budget": lambda d: _("Stopped: a budget does not cover the next call"),
+    "price_unknown": lambda d: _("Stopped: a budget is in force, and the price of the next call is unknown"),
     "no_checker_answered": lambda d: _("Stopped: no usable verdict"),
     "retried": lambda d: _("Retried by hand"),
     "escalated_by_hand": lambda d: _("Escalated by hand"),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.utils import timezone
 
 from apps.accounts.models import Role
 from apps.common.errors import NotFound
@@ -63,22 +61,22 @@ def test_models_come_with_their_provider_in_one_query(actor, django_assert_num_q
         assert len({str(selectors.model_state(model)["provider"]) for model in selectors.models_visible(actor)}) == 3
 
 
-def test_routing_gets_what_may_be_asked_in_two_queries(actor, django_assert_num_queries):
+def test_routing_gets_what_may_be_asked_in_three_queries(actor, django_assert_num_queries):
     late, early = make_provider(actor, priority=200), make_provider(actor, priority=10)
     make_model(actor, late, key="b-late")
     make_model(actor, early, key="a-early")
     make_model(actor, early, key="off", is_active=False)
     make_model(actor, early, key="gone", state=AIModel.State.INACTIVE)
     make_model(actor, early, key="embedder", capabilities=["embeddings"])
-    make_model(actor, early, key="resting", state=AIModel.State.FAILED, failed_until=timezone.now() + timedelta(minutes=1))
+    services.model_failed(make_model(actor, early, key="resting"), "out of memory")
     make_model(actor, early, key="broken", state=AIModel.State.FAILED)
-    make_model(actor, early, key="rested", state=AIModel.State.FAILED, failed_until=timezone.now() - timedelta(seconds=1))
+    services.model_failed(make_model(actor, early, key="rested"), "out of memory", for_s=-1)
     make_model(actor, make_provider(actor, is_local=True, name="asleep"), key="asleep")
     services.provider_toggle(actor, Provider.objects.get(team=actor.team, name="asleep"), on=False)
     make_model(make_actor(), key="of-others")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         found = selectors.routable_models(actor.team)
-        assert all(model.provider.name and list(model.quality.all()) == [] for model in found)
+        assert all(model.provider.name and list(model.quality.all()) == [] and not model.is_resting for model in found)
     assert keys(found) == ["a-early", "rested", "b-late"]
     assert keys(selectors.routable_models(actor.team.pk, include_failed=True)) == [
         "a-early",
@@ -107,7 +105,9 @@ def test_a_state_is_said_in_words_with_the_strongest_reason_first(actor):
     model = make_model(actor, provider)
     assert selectors.model_state(model)["state_label"] == "External" and selectors.model_state(model)["is_usable"]
     services.model_failed(model, "too slow", for_s=60)
+    model = selectors.access_model(actor, model.public_id)
     assert selectors.model_state(model) | {
+        "state": "failed",
         "state_label": "Failed",
         "is_usable": False,
         "last_error": "too slow",
@@ -116,7 +116,7 @@ def test_a_state_is_said_in_words_with_the_strongest_reason_first(actor):
     assert selectors.state_label(model) == "Switched off"
     model.state = AIModel.State.INACTIVE
     assert selectors.state_label(model) == "Gone from the provider"
-    provider.status = Provider.Status.INACTIVE
+    model.provider.status = Provider.Status.INACTIVE
     assert selectors.state_label(model) == "Provider is switched off"
     local = make_model(actor, make_provider(actor, is_local=True))
     assert selectors.state_label(local) == "Not loaded"

@@ -378,10 +378,10 @@ def test_a_failure_is_remembered_with_its_reason_until_it_is_over(actor):
     model = make_model(actor)
     services.model_failed(model, ProviderError("It ran out of memory."), for_s=60)
     stored = AIModel.objects.get(pk=model.pk)
-    assert (stored.state, stored.last_error, stored.is_resting) == ("failed", "It ran out of memory.", True)
+    assert (stored.shown_state, stored.trouble, stored.is_resting) == ("failed", "It ran out of memory.", True)
     services.model_recovered(model)
     stored = AIModel.objects.get(pk=model.pk)
-    assert (stored.state, stored.last_error, stored.is_resting) == ("available", "", False)
+    assert (stored.shown_state, stored.trouble, stored.is_resting) == ("available", "", False)
 
 
 def test_recovering_does_not_touch_a_model_that_is_loaded(actor):

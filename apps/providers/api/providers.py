@@ -90,9 +90,19 @@ class ProvidersViewSet(TeamViewSet):
     @action(detail=False, methods=["get"])
     def status(self, request: Request) -> Response:
         """Which providers are on and up, as their last checks said."""
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        rows = [selectors.provider_state(provider) for provider in page or ()]
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or ()
+        traffic = selectors.traffic_of(page)
+        rows = [selectors.provider_state(provider, traffic[provider.pk]) for provider in page]
         return self.get_paginated_response(shapes.ProviderStateSerializer(rows, many=True).data)
+
+    @extend_schema(request=None, responses=shapes.ProviderStateSerializer)
+    @action(detail=True, methods=["post"])
+    def reset(self, request: Request, id: str) -> Response:
+        """Forget what it and its models failed of: they are asked again at once."""
+        provider = self.get_object()
+        services.breaker_reset(self.actor, provider=provider)
+        provider = selectors.access_provider(self.actor, provider.public_id)
+        return Response(shapes.ProviderStateSerializer(selectors.provider_state(provider)).data)
 
     @extend_schema(request=None, responses=shapes.FoundSerializer(many=True), filters=False)
     @action(detail=False, methods=["post"], pagination_class=None)

@@ -24,10 +24,11 @@ from apps.providers.calls import entry as entries
 from apps.providers.calls import places, servers
 from apps.providers.calls.entry import Entry
 from apps.providers.calls.items import Switched, Waiting
-from apps.providers.contract import Adapter, ChatRequest, Completion, Delta
+from apps.providers.contract import Adapter, ChatRequest, Completion, Delta, Refusal
 from apps.providers.errors import ProviderError
 from apps.providers.faults import may_help_elsewhere
 from apps.providers.models import AIModel
+from apps.providers.services.accepts import refusals_keep, request_for
 from apps.providers.services.breakers import breaker_answered, breaker_failed, breaker_spoke
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Calls:
 
     def __init__(self, *, wait_for_place_s: float | None = None) -> None:
         self._wait_s = settings.ORQ_WAIT_FOR_PLACE_S if wait_for_place_s is None else wait_for_place_s
-        self._adapters: dict[tuple[int, datetime, bool], Adapter] = {}
+        self._adapters: dict[tuple[int, datetime, datetime | None, bool], Adapter] = {}
         self._keeper = places.Keeper()
 
     async def stream(
@@ -60,7 +61,7 @@ class Calls:
         """
 
         def ask(adapter: Adapter, server: AIModel) -> AsyncIterator[Any]:
-            return adapter.stream(replace(request, model=server.key))
+            return adapter.stream(request_for(server, request))
 
         async with aclosing(self._answer([model, *fallbacks], ask, may_restart=may_restart)) as items:
             async for item in items:
@@ -72,7 +73,7 @@ class Calls:
         """A whole answer. `tell` hears of every Switched and Waiting."""
 
         def ask(adapter: Adapter, server: AIModel) -> AsyncIterator[Any]:
-            return _once(adapter.complete(replace(request, model=server.key)))
+            return _once(adapter.complete(request_for(server, request)))
 
         return await self._last([model, *fallbacks], ask, tell)
 
@@ -142,6 +143,7 @@ class Calls:
                     yield piece
             except ProviderError as error:
                 attempt.error = error
+                attempt.refusals = error.extra.get("refusals", ())
                 raise
 
     async def _leave(self, attempt: _Attempt) -> None:
@@ -167,7 +169,7 @@ class Calls:
     def _adapter(self, entry: Entry) -> Adapter:
         """One for each provider as it is now. Where another server could be asked, this one is asked once only."""
         provider, is_hasty = entry.server.provider, entry.others > 0
-        key = (provider.pk, provider.updated_at, is_hasty)
+        key = (provider.pk, provider.updated_at, provider.key.updated_at if provider.key else None, is_hasty)
         if key not in self._adapters:
             connection = provider.connection
             self._adapters[key] = make_adapter(replace(connection, max_attempts=1) if is_hasty else connection)
@@ -183,6 +185,7 @@ class _Attempt:
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.error: ProviderError | None = None
+        self.refusals: tuple[Refusal, ...] = ()
         self.has_begun = self.has_spoken = self.has_answered = False
         self._began = time.monotonic()
 
@@ -196,6 +199,7 @@ class _Attempt:
             self.has_spoken = True
         else:
             self.has_answered = True
+            self.refusals = piece.refusals if isinstance(piece, Completion) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,8 @@ def _keep_outcome(attempt: _Attempt) -> None:
         if entry.slot_id is not None:
             places.leave([entry.slot_id])
     finally:
+        if attempt.refusals:
+            refusals_keep(entry.server, attempt.refusals)
         if attempt.error is not None:
             breaker_failed(entry.server, attempt.error, tried=entry.tried)
             servers.forget_all()

@@ -11,10 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.providers.models import AIModel, CreditUsage, Provider
+from apps.providers.selectors.breakers import breaker_state
 
 
-def provider_state(provider: Provider) -> dict[str, Any]:
-    """Is it on, what its last check said, how many of its models are in use. For a row of `providers_visible`; no query."""
+def provider_state(provider: Provider, traffic: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Is it on, what its last check said, how many of its models are in use, whether it rests. For a row of `providers_visible`.
+
+    `traffic` is its entry of `traffic_of`. No query.
+    """
     return {
         "id": provider.public_id,
         "name": provider.name,
@@ -30,6 +34,8 @@ def provider_state(provider: Provider) -> dict[str, Any]:
         "models_total": provider.models_total,  # type: ignore[attr-defined]
         "models_in_use": provider.models_in_use,  # type: ignore[attr-defined]
         "models_failed": provider.models_failed,  # type: ignore[attr-defined]
+        "breaker": breaker_state(provider),
+        "traffic": traffic,
     }
 
 
@@ -47,6 +53,7 @@ def model_state(model: AIModel) -> dict[str, Any]:
         "is_external": not model.provider.is_local,
         "last_error": model.trouble,
         "failed_until": model.failed_until,
+        "breaker": breaker_state(model),
         "checked_at": model.checked_at,
     }
 
@@ -59,6 +66,8 @@ def state_label(model: AIModel) -> str:
         return str(AIModel.State.INACTIVE.label)
     if not model.is_active:
         return _("Switched off")
+    if model.is_resting:
+        return str(AIModel.State.FAILED.label)
     if model.state == AIModel.State.AVAILABLE and not model.provider.is_local:
         return _("External")
     if model.state == AIModel.State.AVAILABLE and model.provider.is_local:

@@ -10,6 +10,7 @@ from apps.common.api import PublicSerializer
 from apps.providers.contract import CAPABILITIES, LoadOptions
 from apps.providers.models import GROUPS, AIModel, ModelDiscovery, ModelLoad
 from apps.providers.selectors.management import STATUSES
+from apps.providers.serializers.breakers import BreakerSerializer
 
 
 class IntegrityCheckSerializer(serializers.Serializer):
@@ -53,6 +54,7 @@ class ModelStateSerializer(serializers.Serializer):
     load = LoadStateSerializer(allow_null=True, help_text="The load that is under way.")
     last_error = serializers.CharField()
     failed_until = serializers.DateTimeField(allow_null=True)
+    breaker = BreakerSerializer()
     checked_at = serializers.DateTimeField(allow_null=True)
 
 

@@ -135,8 +135,10 @@ def _locked(model: AIModel, scope: str) -> Breaker | None:
     """The breaker of the model or of its provider, locked for this transaction; None when the model was removed meanwhile."""
     if not AIModel.objects.filter(pk=model.pk).exists():
         return None
-    whose = {"provider_id": model.provider_id} if scope == "provider" else {"model_id": model.pk}
-    return Breaker.objects.select_for_update().get_or_create(**whose)[0]
+    rows = Breaker.objects.select_for_update()
+    if scope == "provider":
+        return rows.get_or_create(provider_id=model.provider_id)[0]
+    return rows.get_or_create(model_id=model.pk)[0]
 
 
 def _forget(which: Q, provider: Provider) -> int:

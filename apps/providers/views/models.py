@@ -13,6 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.forms import ModelForm
+from apps.providers.views.breakers import model_calls_shown
+from apps.providers.views.management import management_shown
 from apps.providers.views.parts import Asked, may_change
 
 
@@ -34,6 +36,8 @@ def model_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "label": selectors.state_label(model),
         "stats": selectors.model_stats(model),
         "may_change": may_change(request.actor, model.provider),
+        **management_shown(request, model),
+        **model_calls_shown(request, model),
     }
     return render(request, "providers/model.html", context, status=400 if form.errors else 200)
 

@@ -23,6 +23,7 @@ from apps.providers.errors import ProviderError
 from apps.providers.forms import ProviderEditForm, ProviderForm
 from apps.providers.models import AIModel, CreditUsage, Provider
 from apps.providers.presets import Choice, choice_of, choices
+from apps.providers.views.breakers import provider_calls_shown
 from apps.providers.views.parts import Asked, may_change
 
 GROUPS = (
@@ -108,6 +109,7 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
         "models": models,
         "spend": _spend_this_month(request.actor).get(provider.pk),
         "may_change": may_change(request.actor, provider),
+        **provider_calls_shown(request, provider),
     }
     return render(request, "providers/detail.html", context)
 

@@ -19,7 +19,15 @@ from typing import Any
 
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion, Delta, Usage
-from apps.tasks.engine.errors import AwaitingApproval, OverBudget, PauseRequested, RunawayAnswer, Stop, SubtasksFailed
+from apps.tasks.engine.errors import (
+    AwaitingApproval,
+    OverBudget,
+    OverSharedBudget,
+    PauseRequested,
+    RunawayAnswer,
+    Stop,
+    SubtasksFailed,
+)
 from apps.tasks.engine.moves import Moved, Queued
 from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
 from apps.tasks.engine.runaway import RunawayGuard
@@ -27,6 +35,8 @@ from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome
 
 LIVE_TEXT_EVERY_S = 0.1
 KEEP_PARTIAL_EVERY_S = 1.0
+WAIT_FOR_OTHERS_S = 300.0
+LOOK_AGAIN_S = 1.0
 CHARS_PER_TOKEN = 3
 
 Work = Callable[[PlannedSubtask, Inputs, "Context"], Awaitable[Outcome]]
@@ -147,8 +157,7 @@ class Context:
             return stored
         request = _request(model, prompt)
         async with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
-            self._must_go_on()
-            await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request, spoken_as=prompt.spoken_as)
+            await self._begin(key, model, request, spoken_as=prompt.spoken_as)
             return Answer(model, await self._listen(key, model, request))
 
     async def candidates(self) -> list[Candidate]:
@@ -172,6 +181,18 @@ class Context:
     def _must_go_on(self) -> None:
         if self.run.pause_requested:
             raise PauseRequested("a person pressed pause")
+
+    async def _begin(self, key: str, model: ModelRef, request: ChatRequest, *, spoken_as: str) -> None:
+        """Open the call in the journal. Where only what others have set aside of a shared budget is in the way, wait for it."""
+        give_up_at = self.run.clock.monotonic() + WAIT_FOR_OTHERS_S
+        while True:
+            self._must_go_on()
+            try:
+                return await self.run.journal.call_begin(key, self.stage_name, self.subtask, model, request, spoken_as=spoken_as)
+            except OverSharedBudget as refused:
+                if not refused.extra["is_held"] or self.run.clock.monotonic() >= give_up_at:
+                    raise
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     async def _listen(self, key: str, model: ModelRef, request: ChatRequest) -> Completion:
         ear = _Ear(self, key, model)
