@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
-from apps.providers.models import AIModel, ModelDownload, Provider
+from apps.providers.models import AIModel, Budget, ModelDiscovery, ModelDownload, Provider
 from apps.tasks.models import ExecutionLog, Subtask, Task
 
 PASSWORD = "correct horse battery"
@@ -91,9 +91,23 @@ def model_of(actor: Actor) -> AIModel:
     return AIModel.objects.create(provider=provider, key=f"model-{number}", family=f"family-{number}", capabilities=["chat"])
 
 
+@object_of("found")
+@object_of("discovered")
+def discovery_of(actor: Actor) -> ModelDiscovery:
+    now = timezone.now()
+    row = {"owner": actor.user, "team": actor.team, "provider": provider_of(actor)}
+    return ModelDiscovery.objects.create(**row, model_key="secret-model", details={}, found_at=now, seen_at=now)
+
+
 @object_of("downloads")
 def download_of(actor: Actor) -> ModelDownload:
     return ModelDownload.objects.create(provider=provider_of(actor), name="secret/model", state="completed")
+
+
+@object_of("budgets")
+def budget_of(actor: Actor) -> Budget:
+    about = {"name": "Secret budget", "scope": "team", "period": "month", "limit_usd": 10}
+    return Budget.objects.create(owner=actor.user, team=actor.team, period_started_at=timezone.now(), **about)
 
 
 @object_of("tasks")

@@ -49,7 +49,21 @@ LOOKS: dict[str, Look] = {
     "unknown": Look(_("Unknown"), "unknown"),
     "available": Look(_("Available"), "ok", "ok"),
     "loading": Look(_("Loading"), "loading", "author", True),
-    "loaded": Look(_("Loaded"), "bolt", "ok"),
+    "loaded": Look(_("Loaded"), "ok", "ok"),
+    "external": Look(_("External"), "world", "ok"),
+    "not_loaded": Look(_("Not loaded"), "sleeping"),
+    "off": Look(_("Switched off"), "switch"),
+    # loads and downloads of models
+    "queued": Look(_("Waiting for a worker"), "clock"),
+    "downloading": Look(_("Downloading"), "download", "author", True),
+    "already_downloaded": Look(_("There already"), "ok", "ok"),
+    "whole": Look(_("Whole"), "ok", "ok"),
+    "unproven": Look(_("Cannot be told"), "unknown"),
+    "damaged": Look(_("Damaged"), "problem", "bad"),
+    # found models
+    "new": Look(_("New"), "spark", "author"),
+    "accepted": Look(_("Accepted"), "ok", "ok"),
+    "ignored": Look(_("Ignored"), "eye"),
     "gone": Look(_("Gone from the provider"), "gone", "warn"),
 }
 

@@ -8,7 +8,18 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from apps.common.admin import BaseAdmin, JournalAdmin
-from apps.providers.models import AIModel, CreditUsage, ModelDownload, Provider, QualityMetric
+from apps.providers.models import (
+    AIModel,
+    Budget,
+    CreditUsage,
+    ModelDiscovery,
+    ModelDownload,
+    ModelLoad,
+    ModelSettings,
+    Provider,
+    QualityMetric,
+    Reservation,
+)
 
 
 @admin.register(Provider)
@@ -74,3 +85,59 @@ class QualityMetricAdmin(JournalAdmin):
     list_display = ("model", "category", "executions", "successes", "validations", "validation_score_mean", "cost_usd")
     list_select_related = ("model__provider",)
     search_fields = ("model__key", "category")
+
+
+@admin.register(Budget)
+class BudgetAdmin(BaseAdmin):
+    list_display = ("__str__", "team", "person", "period", "limit_usd", "spent_usd", "period_started_at", "is_active")
+    list_filter = ("scope", "period", "is_active")
+    search_fields = ("name", "team__name", "person__email", "key_id")
+    ordering = ("team", "scope", "period")
+    readonly_fields = (
+        "team",
+        "owner",
+        "scope",
+        "person",
+        "key_id",
+        "period",
+        "is_active",
+        "period_started_at",
+        "spent_usd",
+        "alerted_at",
+        "refused_at",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False  # on the page of budgets, which counts at once what was spent already
+
+
+@admin.register(Reservation)
+class ReservationAdmin(JournalAdmin):
+    list_display = ("created_at", "team", "owner", "purpose", "amount_usd", "left_usd", "cost_usd", "expires_at", "settled_at")
+    search_fields = ("owner__email", "linked_execution", "key_id")
+    ordering = ("-created_at",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(ModelLoad)
+class ModelLoadAdmin(JournalAdmin):
+    list_display = ("created_at", "model", "owner", "state", "progress", "started_at", "finished_at", "message")
+    list_select_related = ("model__provider", "owner")
+    list_filter = ("state",)
+    search_fields = ("model__key", "model__provider__name")
+    ordering = ("-created_at",)
+
+
+@admin.register(ModelDiscovery)
+class ModelDiscoveryAdmin(JournalAdmin):
+    list_display = ("found_at", "team", "provider", "address", "model_key", "state", "seen_at")
+    list_select_related = ("team", "provider")
+    list_filter = ("state",)
+    search_fields = ("model_key", "provider__name", "address")
+    ordering = ("-found_at",)
+
+
+@admin.register(ModelSettings)
+class ModelSettingsAdmin(BaseAdmin):
+    list_display = ("team", "suggestion_order", "listing_fresh_s", "updated_at")
+    search_fields = ("team__name",)

@@ -1,6 +1,7 @@
 // One socket for the page. What it hears goes out as events on the document; who is interested marks itself:
 //   data-live-task="<id>"   orq:task   {detail: data of task:update}
 //   data-live-team          orq:team   {detail: data of team:update}
+//   data-live-models        orq:model  {detail: data of model:update}
 //   everywhere              orq:notification {detail}
 // When the socket was away, orq:read-again says that messages may have been missed.
 
@@ -32,6 +33,7 @@ function connect() {
 
 function opened() {
   for (const task of watched()) send("task:subscribe", { task_id: task });
+  if (document.querySelector("[data-live-models]")) send("models:subscribe", {});
   clearInterval(heartbeat);
   heartbeat = setInterval(() => {
     send("ping", {});
@@ -46,7 +48,14 @@ function heard(message) {
   const data = message.data;
   if (message.type === "task:update") tell("orq:task", data);
   else if (message.type === "team:update") tell("orq:team", data);
+  else if (message.type === "model:update") heardOfModels(data);
   else if (message.type === "notification") tell(data.event === "reload" ? "orq:read-again" : "orq:notification", data);
+}
+
+// The first message is how everything was when the page was asked for; it tells nothing new.
+function heardOfModels(data) {
+  if (data.event === "reload") tell("orq:read-again", {});
+  else if (data.event !== "snapshot") tell("orq:model", data);
 }
 
 // The socket works: messages may have been missed only if it was away before.

@@ -94,7 +94,7 @@ def test_lists_are_paged_and_filtered_with_four_queries_however_long(client, act
 
 def test_the_list_of_models_takes_no_query_for_each(client, actor, django_assert_max_num_queries):
     make_model(actor)
-    with django_assert_max_num_queries(12) as few:
+    with django_assert_max_num_queries(14) as few:
         client.get("/api/models/")
         client.get("/api/models/with-status/")
         client.get("/api/providers/status/")
@@ -278,7 +278,7 @@ def test_the_built_in_engine_loads_and_unloads_a_practice_model(client, actor, m
     done = []
 
     class Recorder:
-        async def load(self, key, *, context_length=None):
+        async def load(self, key, *, context_length=None, on_progress=None):
             done.append(("load", key, context_length))
 
         async def unload(self, key):
@@ -287,12 +287,15 @@ def test_the_built_in_engine_loads_and_unloads_a_practice_model(client, actor, m
         async def aclose(self):
             done.append("closed")
 
+        async def loaded(self):
+            return []
+
         async def anything(self, *given):
             raise AssertionError("only loading and unloading was asked for")
 
-        list_models = check = complete = stream = embed = loaded = download = download_progress = anything
+        list_models = check = complete = stream = embed = download = download_progress = anything
 
-    monkeypatch.setattr("apps.providers.services.models.make_adapter", lambda connection: Recorder())
+    monkeypatch.setattr("apps.providers.services.loading.make_adapter", lambda connection: Recorder())
     model = services.builtin_ensure(actor.team.pk).models.first()
     url = f"/api/models/{model.public_id}/"
     assert client.post(f"{url}load/", {"context_length": 2048}).json()["state"] == "loaded"

@@ -1,7 +1,9 @@
 """Everything that reads providers and models, for pages, the API and routing. One module a story."""
 
+from apps.providers.selectors.accounts import access_account, account_state, accounts_visible, spend_by_vendor
 from apps.providers.selectors.breakers import breaker_state, servers_of_model, traffic_of, traffic_words
 from apps.providers.selectors.budgets import access_budget, budget_state, budgets_visible
+from apps.providers.selectors.keys import access_key, key_state, keys_visible
 from apps.providers.selectors.lookups import (
     access_download,
     access_model,
@@ -14,6 +16,7 @@ from apps.providers.selectors.management import (
     access_discovery,
     discoveries_new,
     discoveries_visible,
+    discovery_counts,
     download_state,
     load_of,
     load_state,
@@ -41,28 +44,53 @@ from apps.providers.selectors.specialized import (
     specialized_ais_visible,
 )
 from apps.providers.selectors.suggest import suggest_alternative
+from apps.providers.selectors.trials import (
+    access_benchmark,
+    access_comparison,
+    benchmark_state,
+    benchmarks_of,
+    benchmarks_visible,
+    comparison_state,
+    comparisons_visible,
+    model_named,
+)
 
 __all__ = [
+    "access_account",
+    "access_benchmark",
     "access_budget",
+    "access_comparison",
     "access_deleted_specialized_ai",
     "access_discovery",
     "access_download",
+    "access_key",
     "access_model",
     "access_provider",
     "access_rating",
     "access_specialized_ai",
+    "account_state",
+    "accounts_visible",
+    "benchmark_state",
+    "benchmarks_of",
+    "benchmarks_visible",
     "breaker_state",
     "budget_state",
     "budgets_visible",
+    "comparison_state",
+    "comparisons_visible",
     "discoveries_new",
     "discoveries_visible",
+    "discovery_counts",
     "download_state",
     "downloads_visible",
     "has_real_model",
+    "key_state",
+    "keys_visible",
     "load_of",
     "load_state",
     "loads_of",
     "memory_overview",
+    "model_named",
     "model_ratings_summary",
     "model_row",
     "model_settings",
@@ -76,15 +104,16 @@ __all__ = [
     "ratings_visible",
     "recommend",
     "routable_models",
+    "servers_of_model",
     "specialized_ais_in_use",
     "specialized_ais_visible",
-    "servers_of_model",
+    "spend_by_vendor",
     "state_label",
     "status_counts",
     "status_of",
     "suggest_alternative",
-    "usual_load_s",
-    "with_open_loads",
     "traffic_of",
     "traffic_words",
+    "usual_load_s",
+    "with_open_loads",
 ]

@@ -239,6 +239,12 @@ def access_discovery(actor: Actor, public_id: UUID | str) -> ModelDiscovery:
     return found
 
 
+def discovery_counts(actor: Actor) -> dict[str, int]:
+    """How many there are in each state. One query."""
+    rows = ModelDiscovery.objects.filter(team=actor.team).order_by().values("state").annotate(n=Count("pk"))
+    return {row["state"]: row["n"] for row in rows}
+
+
 def discoveries_new(actor: Actor) -> int:
     """How many wait for a decision. One query."""
     return ModelDiscovery.objects.filter(team=actor.team, state=ModelDiscovery.State.NEW).count()

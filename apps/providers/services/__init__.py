@@ -1,5 +1,12 @@
 """Everything that changes providers, their models, and what is known of their use and quality."""
 
+from apps.providers.services.accounts import (
+    account_create,
+    account_delete,
+    account_sync,
+    account_update,
+    accounts_sync_due,
+)
 from apps.providers.services.breakers import breaker_reset, model_failed, model_recovered
 from apps.providers.services.budget_alerts import refusal_tell
 from apps.providers.services.budgets import budget_create, budget_delete, budget_update
@@ -10,14 +17,16 @@ from apps.providers.services.discovery import (
     listings_refresh,
     listings_refresh_due,
 )
-from apps.providers.services.downloads import download_start, downloads_refresh
-from apps.providers.services.estimates import call_usd, ladder_usd
+from apps.providers.services.downloads import download_start, downloads_refresh, fetches_models
+from apps.providers.services.estimates import call_usd, dearest_usd, ladder_usd
 from apps.providers.services.integrity import model_verify
+from apps.providers.services.keys import key_create, key_delete, key_test, key_update
 from apps.providers.services.loading import (
     load_cancel,
     load_run,
     load_start,
     loads_tidy,
+    must_load,
     model_load,
     model_unload,
     model_wait,
@@ -25,6 +34,7 @@ from apps.providers.services.loading import (
 from apps.providers.services.management import model_reset, model_settings_update, models_reset_failed
 from apps.providers.services.models import model_create, model_delete, model_update
 from apps.providers.services.practice import builtin_ensure, builtin_ensure_for_all, practice_switch
+from apps.providers.services.prices import file_price, price_reset, prices_apply
 from apps.providers.services.providers import (
     connection_try,
     provider_check,
@@ -51,10 +61,23 @@ from apps.providers.services.specialized import (
     specialized_ais_ensure_for_all,
 )
 from apps.providers.services.sync import SyncResult, models_sync
+from apps.providers.services.trials import (
+    benchmark_start,
+    comparison_rate,
+    comparison_start,
+    trial_delete,
+    trial_stop,
+)
 from apps.providers.services.usage import cost_of, quality_record, usage_record
 
 __all__ = [
     "SyncResult",
+    "account_create",
+    "account_delete",
+    "account_sync",
+    "account_update",
+    "accounts_sync_due",
+    "benchmark_start",
     "breaker_reset",
     "budget_create",
     "budget_delete",
@@ -63,13 +86,22 @@ __all__ = [
     "builtin_ensure",
     "builtin_ensure_for_all",
     "call_usd",
+    "comparison_rate",
+    "comparison_start",
     "connection_try",
     "cost_of",
+    "dearest_usd",
     "discover",
     "discovery_accept",
     "discovery_ignore",
     "download_start",
     "downloads_refresh",
+    "fetches_models",
+    "file_price",
+    "key_create",
+    "key_delete",
+    "key_test",
+    "key_update",
     "ladder_usd",
     "liking_of",
     "listings_refresh",
@@ -92,7 +124,10 @@ __all__ = [
     "model_wait",
     "models_reset_failed",
     "models_sync",
+    "must_load",
     "practice_switch",
+    "price_reset",
+    "prices_apply",
     "provider_check",
     "provider_create",
     "provider_delete",
@@ -113,5 +148,7 @@ __all__ = [
     "specialized_ai_update",
     "specialized_ais_ensure",
     "specialized_ais_ensure_for_all",
+    "trial_delete",
+    "trial_stop",
     "usage_record",
 ]

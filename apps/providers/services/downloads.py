@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
+from apps.providers.adapters import load_options_of
 from apps.providers.contract import Download, DownloadProgress, LocalAdapter, ModelInfo
 from apps.providers.errors import BadRequest, ProviderError
 from apps.providers.models import ModelDownload, Provider
@@ -31,6 +32,11 @@ ASK_WITHIN_S = 10.0
 State = ModelDownload.State
 _PROGRESS = ("state", "downloaded_bytes", "total_bytes", "bytes_per_second", "last_error", "checked_at", "updated_at")
 _FINISHED = (State.COMPLETED, State.ALREADY_DOWNLOADED)
+
+
+def fetches_models(provider: Provider) -> bool:
+    """Whether its kind of server can be told to fetch a model, as far as that is known without asking it."""
+    return load_options_of(provider.kind) is not None
 
 
 async def download_start(actor: Actor, provider: Provider, *, name: str, quantization: str = "") -> ModelDownload:
