@@ -206,7 +206,7 @@ def _line_of(step: Detail, place: Mapping[str, Any]) -> Line:
 # ── Reasons ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def rejection_word(reason: str) -> str:
     words = {
-        "price_unknown": _("its price is unknown and the task has a budget"),
+        "price_unknown": _("its price is unknown, and a budget is in force"),
         "resting": _("it failed a short while ago"),
         "failed": _("it failed a short while ago"),
         "practice": _("a practice model, and real ones are in use"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from apps.providers.errors import Overloaded
-from apps.tasks.engine.errors import LeaseLost, OverBudget, PauseRequested, SubtasksFailed
-from tests.engine.fakes import Say, plan, scene, step, until
+from apps.tasks.engine import context
+from apps.tasks.engine.errors import LeaseLost, OverBudget, OverSharedBudget, PauseRequested, SubtasksFailed
+from tests.engine.fakes import FakeJournal, Say, plan, scene, step, until
 
 
 def planned(*steps, work=None):
@@ -104,6 +106,60 @@ async def test_money_spent_before_a_restart_counts() -> None:
     play.task = scene(budget_usd=Decimal("2")).task
     assert (await play.run()).is_cross_validated
     assert play.world.by("work") == ["ann", "ann"]
+
+
+# ── budgets of the team and the person ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A shared budget that refuses the first `times` calls of a run; `asked` are the keys it was asked for."""
+    budget = SimpleNamespace(times=0, is_held=True, asked=[])
+    begin = FakeJournal.call_begin
+
+    async def call_begin(journal: FakeJournal, key: str, *rest: object, **more: object) -> None:
+        budget.asked.append(key)
+        if len(budget.asked) <= budget.times:
+            raise OverSharedBudget("not now", budget={}, is_held=budget.is_held)
+        await begin(journal, key, *rest, **more)
+
+    monkeypatch.setattr(FakeJournal, "call_begin", call_begin)
+    monkeypatch.setattr(context, "LOOK_AGAIN_S", 0.0)
+    return budget
+
+
+async def test_a_call_waits_while_only_other_calls_are_in_the_budgets_way(refused: SimpleNamespace) -> None:
+    refused.times = 3
+    play = scene()
+    assert (await play.run()).is_cross_validated
+    assert len(set(refused.asked[:4])) == 1
+
+
+async def test_a_budget_that_is_spent_stops_the_run_at_once(refused: SimpleNamespace) -> None:
+    refused.times, refused.is_held = 1, False
+    play = scene()
+    with pytest.raises(OverSharedBudget):
+        await play.run()
+    assert play.world.asked == []
+    assert (await play.run()).is_cross_validated
+
+
+async def test_waiting_for_other_calls_has_an_end(refused: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "WAIT_FOR_OTHERS_S", 1.0)
+    refused.times = 10_000
+    with pytest.raises(OverSharedBudget):
+        await scene().run()
+    assert 1 < len(refused.asked) < 100
+
+
+async def test_a_pause_reaches_a_call_that_waits_for_others(refused: SimpleNamespace) -> None:
+    refused.times = 10_000
+    play = scene()
+    running = asyncio.create_task(play.run())
+    await until(lambda: len(refused.asked) > 2)
+    play.the_run.pause_requested = True
+    with pytest.raises(PauseRequested):
+        await running
 
 
 # ── pausing and cancelling ────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import PERCENT, CheckedJSON, Row
 from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS, DownloadProgress
+from apps.providers.models.budgets import Budget
 from apps.providers.models.providers import Provider
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class AIModelQuerySet(models.QuerySet["AIModel"]):
     def with_breakers(self) -> AIModelQuerySet:
         """Each with its provider and what has failed of both, in the same query."""
         return self.select_related("provider__breaker", "provider__key", "breaker")
+
+    def with_budgets(self) -> AIModelQuerySet:
+        """Each with `has_budgets`: whether its team has any budget in force, in the same query."""
+        in_force = Budget.objects.filter(team=models.OuterRef("provider__team"), is_active=True)
+        return self.annotate(has_budgets=models.Exists(in_force))
 
 
 class AIModel(Row):

@@ -35,6 +35,12 @@ def call_usd(model: AIModel, request: ChatRequest) -> Decimal | None:
     return _rounded_up(cost_of(model, most))
 
 
+def dearest_usd(models: Sequence[AIModel], request: ChatRequest) -> Decimal | None:
+    """The most that one answer costs, whichever of `models` gives it; None: a price among them is unknown."""
+    costs = [call_usd(model, request) for model in models]
+    return None if None in costs else max((cost for cost in costs if cost is not None), default=Decimal(0))
+
+
 def ladder_usd(models: Sequence[AIModel], request: ChatRequest) -> Decimal | None:
     """The most that an answer costs that each of `models` works on in turn: author, checker, judge.
 

@@ -105,10 +105,11 @@ def _authors(
 
 
 def _sift(candidates: list[Candidate], task: TaskSpec) -> tuple[list[Candidate], tuple[Rejection, ...]]:
+    needs_prices = task.needs_prices or task.budget_usd is not None
     usable: list[Candidate] = []
     rejected: list[Rejection] = []
     for candidate in candidates:
-        reason = candidate.unavailable or ("price_unknown" if task.budget_usd is not None and candidate.price is None else "")
+        reason = candidate.unavailable or ("price_unknown" if needs_prices and candidate.price is None else "")
         if reason:
             rejected.append(Rejection(candidate.ref, reason))
         else:

@@ -7,6 +7,9 @@ OrquestradorError
 │   ├── TooFewModels          the policy wants a check, and no different model can give it
 │   ├── NoCheckerAnswered     different models exist, none gave a usable verdict
 │   ├── OverBudget            the next call could cost more than is left
+│   │   └── OverSharedBudget  … of a budget of the team or the person; `extra["budget"]` says of which, `extra["is_held"]` that
+│   │                         only calls under way are in the way
+│   ├── PriceUnknown          such a budget is in force, and nobody knows what the next call costs
 │   └── LeaseLost             another worker has taken the task over
 └── Failure                   this step cannot be finished
     ├── NoModel               nothing that could do the work is in use
@@ -46,6 +49,14 @@ class NoCheckerAnswered(Stop):
 
 class OverBudget(Stop):
     code = "over_budget"
+
+
+class OverSharedBudget(OverBudget):
+    code = "over_shared_budget"
+
+
+class PriceUnknown(Stop):
+    code = "price_unknown"
 
 
 class LeaseLost(Stop):

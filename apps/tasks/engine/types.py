@@ -95,6 +95,7 @@ class TaskSpec:
     cast: Mapping[str, str] = field(default_factory=dict)
     approve_plan: bool = False
     budget_usd: Decimal | None = None
+    needs_prices: bool = False  # a budget of its team or person is in force
     subtasks_at_once: int = 4
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from apps.accounts.services import notify
 from apps.common.db import again_after_deadlock
 from apps.common.errors import OrquestradorError
+from apps.providers.services import reservations_release
 from apps.tasks import messages
 from apps.tasks.engine.errors import AwaitingApproval, LeaseLost, PauseRequested, Stop
 from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
@@ -126,7 +127,8 @@ def _held(task: Task, holder: str) -> Task | None:
 
 
 def _release(task: Task, holder: str) -> None:
-    Task.objects.filter(pk=task.pk, lease_owner=holder).update(lease_owner="", lease_until=None)
+    if Task.objects.filter(pk=task.pk, lease_owner=holder).update(lease_owner="", lease_until=None):
+        reservations_release(task.public_id)  # of a call that a cancel met before its first word
 
 
 def _tell_owner(task: Task, kind: str) -> None:

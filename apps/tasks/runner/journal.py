@@ -24,13 +24,14 @@ from django.utils import timezone
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion
-from apps.providers.models import CreditUsage
-from apps.providers.services import usage_record
+from apps.providers.errors import OverBudget, PriceUnknown
+from apps.providers.models import CreditUsage, Reservation
+from apps.providers.services import refusal_tell, reservations_release, usage_record
 from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.moves import Moved
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
-from apps.tasks.runner import announce, projections
+from apps.tasks.runner import announce, money, projections
 from apps.tasks.runner.moves import move_store
 from apps.tasks.states import try_move
 
@@ -70,6 +71,7 @@ class DatabaseJournal:
         self._answers: dict[str, Answer | OrquestradorError] = {}
         self._began: dict[str, datetime] = {}
         self._calls: dict[str, uuid.UUID] = {}  # our own calls: under the same key another worker may have begun one since
+        self._reserved: dict[str, Reservation | None] = {}  # what is set aside for our own calls
         self._finished: list[_Finished] = []
         self._one_writes = asyncio.Lock()  # parallel subtasks share what waits to be written
 
@@ -81,6 +83,7 @@ class DatabaseJournal:
         with transaction.atomic():
             for call in self.task.calls.filter(status=Call.Status.STARTED):
                 _set_aside(call, error_code="lost", error="The run ended before this answer was stored.")
+            reservations_release(self.task.public_id)
 
     # ── stages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,11 +128,11 @@ class DatabaseJournal:
             uuid.uuid4()
         )  # a write that is repeated, because nobody heard whether it was done, is done once
 
-        def write(row: Subtask | None) -> None:
+        def write(row: Subtask | None) -> Reservation | None:
             step = key.partition("#")[0]
             opened = Step(task=self.task, subtask=row, key=step, stage=purpose, started_at=self._began[step])
             Step.objects.bulk_create([opened], ignore_conflicts=True)  # the first call of a stage makes it visible
-            [asked] = projections.model_rows(model)
+            asked = money.asked_row(model.id)
             speaks_as = projections.specialized_ai_row(spoken_as)
             call = Call(
                 public_id=public_id,
@@ -145,15 +148,22 @@ class DatabaseJournal:
             Call.objects.bulk_create([call], ignore_conflicts=True)
             is_first = key.endswith(".1")  # of this model in this stage; more follow where it continues, or reads in parts
             projections.call_begun(self.task, row, purpose, model, asked, speaks_as=speaks_as, is_first=is_first)
+            return money.set_aside(self.task, asked, request, purpose=purpose, call_id=public_id)
 
-        await self._write(write, subtask, tell=True)
+        try:
+            self._reserved[key] = await self._write(write, subtask, tell=True)
+        except (OverBudget, PriceUnknown) as refused:
+            if isinstance(refused, OverBudget):
+                await in_db(refusal_tell, refused)
+            raise money.as_stop(refused) from refused
 
     async def call_partial(self, key: str, text: str) -> None:
         await self._write(lambda row: Call.objects.filter(public_id=self._calls[key]).update(text=text), None)
 
     async def call_moved(self, key: str, moved: Moved) -> Decimal | None:
         def write(row: Subtask | None) -> Decimal | None:
-            return move_store(Call.objects.select_related("task").get(public_id=self._calls[key]), moved)
+            call = Call.objects.select_related("task").get(public_id=self._calls[key])
+            return move_store(call, moved, reservation=self._reserved.get(key))
 
         return await self._write(write, None, tell=moved.was_asked)
 
@@ -162,7 +172,7 @@ class DatabaseJournal:
 
         def write(row: Subtask | None) -> Decimal | None:
             call = Call.objects.select_related("model__provider", "usage").get(public_id=self._calls[key])
-            usage = call.usage or self._usage(call, completion=completion)
+            usage = call.usage or self._usage(call, key, completion=completion)
             call.status, call.finished_at = Call.Status.DONE, timezone.now()
             call.text, call.answer, call.usage = completion.text, msgspec.to_builtins(answer), usage
             call.save(update_fields=["status", "finished_at", "text", "answer", "usage"])
@@ -177,7 +187,7 @@ class DatabaseJournal:
 
         def write(row: Subtask | None) -> Decimal | None:
             call = Call.objects.select_related("model__provider", "usage").get(public_id=self._calls[key])
-            usage = call.usage or self._usage(call, completion=partial, error_code=error.code)
+            usage = call.usage or self._usage(call, key, completion=partial, error_code=error.code)
             call.status, call.finished_at, call.usage = Call.Status.FAILED, timezone.now(), usage
             call.error_code, call.error = error.code, error.message
             call.text = partial.text if partial else call.text
@@ -196,7 +206,7 @@ class DatabaseJournal:
             call = started.select_related("model__provider").first()
             if call is not None:
                 call.text = text
-                call.usage = self._usage(call, completion=None, error_code="cancelled")
+                call.usage = self._usage(call, key, completion=money.cut_off(call), error_code="cancelled")
                 _set_aside(call, error_code="cancelled", error="")
 
         await in_db(write)
@@ -304,7 +314,7 @@ class DatabaseJournal:
     def _step(self, item: _Finished, row: Subtask | None) -> Step:
         return Step(task=self.task, subtask=row, key=item.key, stage=item.stage, started_at=item.started_at, **item.outcome)
 
-    def _usage(self, call: Call, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
+    def _usage(self, call: Call, key: str, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
         return usage_record(
             team_id=self.task.team_id,
             owner_id=self.task.owner_id,
@@ -314,6 +324,7 @@ class DatabaseJournal:
             error_code=error_code,
             linked_execution=self.task.public_id,
             latency_ms=round((timezone.now() - call.started_at).total_seconds() * 1000),
+            reservation=self._reserved.get(key),
         )
 
     def _log(self, event: str, row: Subtask | None, *, level: str = "info", message: str = "", **data: Any) -> None:

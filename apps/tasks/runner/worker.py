@@ -33,6 +33,7 @@ from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
 from apps.tasks.runner.journal import DatabaseJournal
+from apps.tasks.runner.money import has_budget
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Worker:
         ais = ConnectedAIs(task)
         await in_db(journal.load)
         run = Run(
-            task=spec_of(task),
+            task=spec_of(task, needs_prices=await in_db(has_budget, task)),
             journal=journal,
             ais=ais,
             audience=LiveAudience(task),
@@ -246,7 +247,7 @@ def free_orphans() -> None:
         ).update(lease_owner="", lease_until=None)
 
 
-def spec_of(task: Task) -> TaskSpec:
+def spec_of(task: Task, *, needs_prices: bool = False) -> TaskSpec:
     return TaskSpec(
         id=str(task.public_id),
         title=task.title,
@@ -256,6 +257,7 @@ def spec_of(task: Task) -> TaskSpec:
         cast=task.cast,
         approve_plan=task.approve_plan,
         budget_usd=task.budget_usd,
+        needs_prices=needs_prices,
     )
 
 
