@@ -72,7 +72,7 @@ def test_before_the_first_word_another_model_answers_and_it_is_told(actor):
 
 
 def test_after_the_first_word_the_other_model_begins_visibly_anew_and_the_partial_text_is_kept(actor):
-    items, first, second = ask_both(actor, breaks_off_after("Half a ", "sent"))
+    items, _, _ = ask_both(actor, breaks_off_after("Half a ", "sent"))
     assert text_of(items) == "From the second."
     [switched] = switches(items)
     place = items.index(switched)
@@ -113,7 +113,9 @@ def test_when_all_fail_the_last_ones_error_is_raised(actor):
 
 
 def test_what_a_filter_refused_may_be_answered_by_another_model(actor):
-    filtered = whole(JSON, {"error": {"message": "blocked by content filter", "code": "content_filter"}}, status="400 Bad Request")
+    filtered = whole(
+        JSON, {"error": {"message": "blocked by content filter", "code": "content_filter"}}, status="400 Bad Request"
+    )
     items, first, _ = ask_both(actor, filtered)
     assert switches(items)[0].error_code == ContentFiltered.code
     assert state_of(first) == state_of(first.provider) == ""  # nothing is wrong with it
