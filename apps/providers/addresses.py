@@ -16,7 +16,7 @@ VENDOR_HOSTS = {
     "google": "generativelanguage.googleapis.com",
     "mistral": "api.mistral.ai",
 }
-KINDS_WITHOUT_ADDRESS = ("openai_compatible",)  # they must be told one; the others bring their own
+KINDS_WITHOUT_ADDRESS = ("openai_compatible", "ollama", "llamacpp")  # they must be told one; the others bring their own
 
 
 def is_private(base_url: str) -> bool:

@@ -109,7 +109,7 @@ async def _ollama(client: httpx.AsyncClient, url: str) -> Found | None:
     if not _is_version((await _get(client, f"{url}/api/version")).data):
         return None
     names = _names((await _get(client, f"{url}/api/tags")).data, "models", "name")
-    return None if names is None else Found("openai_compatible", "Ollama", f"{url}/v1", names, "ollama")
+    return None if names is None else Found("ollama", "Ollama", url, names, "ollama")
 
 
 async def _llamacpp(client: httpx.AsyncClient, url: str) -> Found | None:
@@ -117,7 +117,7 @@ async def _llamacpp(client: httpx.AsyncClient, url: str) -> Found | None:
     listing = await _get(client, f"{url}/v1/models")
     is_signed = listing.server == "llama.cpp"
     if is_signed and listing.status in (401, 503):  # a key is set, or the model is still loading
-        return Found("openai_compatible", "llama.cpp", f"{url}/v1", (), "llamacpp", needs_key=listing.status == 401)
+        return Found("llamacpp", "llama.cpp", f"{url}/v1", (), "llamacpp", needs_key=listing.status == 401)
     names = _names(listing.data, "data", "id")
     if names is None:
         return None
@@ -125,7 +125,7 @@ async def _llamacpp(client: httpx.AsyncClient, url: str) -> Found | None:
         props = (await _get(client, f"{url}/props")).data
         if not isinstance(props, Mapping) or "default_generation_settings" not in props:
             return None
-    return Found("openai_compatible", "llama.cpp", f"{url}/v1", names, "llamacpp")
+    return Found("llamacpp", "llama.cpp", f"{url}/v1", names, "llamacpp")
 
 
 async def _vllm(client: httpx.AsyncClient, url: str) -> Found | None:

@@ -53,27 +53,30 @@ ALL: tuple[Choice, ...] = (
     Choice(
         "ollama",
         "Ollama",
-        "openai_compatible",
+        "ollama",
         "local",
         _("Models on your own computer, by command"),
-        "http://127.0.0.1:11434/v1",
+        "http://127.0.0.1:11434",
         True,
         "optional",
         help=_(
-            "Ollama answers as soon as it is installed. Fetch a model with “ollama pull”. It cuts long prompts silently: set "
-            "OLLAMA_CONTEXT_LENGTH there to what your tasks need."
+            "Ollama answers as soon as it is installed. Models are fetched, loaded and unloaded from here. Its usual context is "
+            "short: load a model with the length that your tasks need; a text that does not fit is refused, never cut."
         ),
     ),
     Choice(
         "llamacpp",
         "llama.cpp",
-        "openai_compatible",
+        "llamacpp",
         "local",
-        _("One model file, served by llama-server"),
+        _("Model files, served by llama-server"),
         "http://127.0.0.1:9931/v1",
         True,
         "optional",
-        help=_("Start llama-server first. Older versions of it listen on port 8080."),
+        help=_(
+            "Start llama-server first; without a model it becomes a router, whose models are loaded and unloaded from here. "
+            "Older versions listen on port 8080."
+        ),
     ),
     Choice(
         "vllm",

@@ -29,7 +29,7 @@ def another_package(monkeypatch):
     monkeypatch.setattr("apps.providers.adapters.entry_points", entry_points)
 
 
-@pytest.mark.parametrize("kind", ["openai_compatible", "genspark", "openai", "mistral"])
+@pytest.mark.parametrize("kind", ["openai_compatible", "genspark", "openai", "mistral", "llamacpp"])
 async def test_kinds_that_speak_openais_protocol_share_an_adapter(kind):
     adapter = make_adapter(Connection(kind, "http://127.0.0.1:9"))
     assert isinstance(adapter, OpenAICompatibleAdapter)

@@ -20,6 +20,8 @@ _ADAPTERS = {
     "openai_compatible": _COMPATIBLE,
     "genspark": _COMPATIBLE,
     "lmstudio": "apps.providers.adapters.lmstudio.adapter:LMStudioAdapter",
+    "ollama": "apps.providers.adapters.ollama.adapter:OllamaAdapter",
+    "llamacpp": "apps.providers.adapters.llamacpp.adapter:LlamaCppAdapter",
     "openai": "apps.providers.adapters.openai.adapter:OpenAIAdapter",
     "anthropic": "apps.providers.adapters.anthropic.adapter:AnthropicAdapter",
     "google": "apps.providers.adapters.google.adapter:GoogleAdapter",

@@ -200,13 +200,13 @@ class ChatAdapter(ABC):
     async def _open(
         self, method: str, path: str, call: Call, *, body: Mapping[str, Any] | None = None, is_stream: bool = False
     ) -> AsyncIterator[httpx.Response]:
-        """A response that is a success, closed at the end whatever happens."""
+        """A response that is a success, closed at the end whatever happens. `path` is below the base URL, or a whole URL."""
         if not self._key.isascii() or not self._key.isprintable():
             raise AuthenticationFailed(_("The key of %s holds characters that no key has. Paste it again.") % self.name)
         call.requests += 1
         request = self._client.build_request(
             method,
-            self.base_url + path,
+            self.base_url + path if path.startswith("/") else path,
             content=None if body is None else encode(body),
             headers=_STREAM_HEADERS if is_stream else None,
             timeout=self._timeout(call, is_stream=is_stream),

@@ -93,7 +93,7 @@ async def _whole(head: bytes, chunks: AsyncIterator[bytes], answer: Answer, sour
     if error := _failure(body, answer, source):
         raise error
     if not answer.is_whole(body):
-        raise MalformedAnswer(_("%s answers, but not with a chat answer. Check its base URL and kind.") % source.name)
+        raise _no_answer(source)
     for delta in (answer.feed(body), answer.end()):
         if delta:
             yield delta
@@ -115,6 +115,8 @@ async def _events(
                 if event.data.lstrip().startswith("[DONE]"):
                     answer.has_ended = True
                 elif (piece := _piece(event, answer, source, may_be_cut=parser.has_ended)) is not None:
+                    if answer.COMES_IN_LINES and not answer.is_whole(piece):
+                        raise _no_answer(source)
                     if delta := answer.feed(piece):
                         yield delta
                     if answer.is_content(piece):
@@ -158,6 +160,10 @@ def _piece(event: SseEvent, answer: Answer, source: Source, *, may_be_cut: bool)
     if failure := _failure(piece, answer, source, is_error=event.name == "error"):
         raise failure
     return piece if isinstance(piece, dict) else None
+
+
+def _no_answer(source: Source) -> MalformedAnswer:
+    return MalformedAnswer(_("%s answers, but not with a chat answer. Check its base URL and kind.") % source.name)
 
 
 def _failure(body: Any, answer: Answer, source: Source, *, is_error: bool = False) -> ProviderError | None:

@@ -8,11 +8,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.utils.translation import gettext as _
+from jsonschema import Draft202012Validator
 
 from apps.common.errors import BadInput
 from apps.common.http import normalise_base_url
 from apps.providers.adapters import known_kinds
-from apps.providers.contract import CAPABILITIES, TIERS
+from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS
 
 # What a connection may be told to do differently: name → types.
 QUIRKS: Mapping[str, tuple[type, ...]] = {
@@ -30,6 +31,14 @@ QUIRKS: Mapping[str, tuple[type, ...]] = {
     "ban_text": (str,),
     "no_content_timeout_s": (int, float),
     "anthropic_version": (str,),
+    "api": (str,),
+    "system": (bool,),
+    "logprobs": (bool,),
+    "tool_choice": (bool,),
+    "safe_prompt": (bool,),
+    "prompt_mode": (str,),
+    "num_ctx": (int,),
+    "keep_alive": (str, int),
 }
 MOST_TOKENS = 2_000_000_000
 MOST_PRICE = Decimal(100_000)
@@ -141,6 +150,34 @@ def price(value: Any, field: str, errors: FieldErrors) -> Decimal | None:
         errors.add(field, _("A price is a number of US dollars for a million tokens, or nothing when it is unknown."))
         return None
     return amount
+
+
+def money(value: Any, field: str, errors: FieldErrors, *, most: Decimal) -> Decimal | None:
+    """A sum of zero or more, or None for none."""
+    if value in (None, ""):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or not 0 <= amount <= most:
+        errors.add(field, _("This takes a sum of money, zero or more, or nothing."))
+        return None
+    return amount
+
+
+def accepts(value: Any, errors: FieldErrors) -> dict[str, Any]:
+    """What a model accepts, as in `contract.ACCEPTS`."""
+    given = dict(value) if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        errors.add("accepts", _("What a model accepts is an object of names and values."))
+    for flag, said in given.items():
+        if flag not in ACCEPTS:
+            words = _("There is no “%(name)s” that a model accepts. Known: %(known)s.")
+            errors.add("accepts", words % {"name": flag, "known": ", ".join(ACCEPTS)})
+        elif not Draft202012Validator(ACCEPTS[flag]).is_valid(said):
+            errors.add("accepts", _("“%s” has a value that it cannot have.") % flag)
+    return given
 
 
 def tier(value: str, errors: FieldErrors) -> str:

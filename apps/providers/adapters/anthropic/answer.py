@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.providers.adapters.answer import Answer, count_in, text_of
@@ -145,17 +145,21 @@ class MessageReader(Answer):
         """Tokens read from or written to the cache stand beside `input_tokens` here, so they are added."""
         counts = self._counts
         cached, written = count_in(counts, "cache_read_input_tokens"), count_in(counts, "cache_creation_input_tokens")
-        inputs = count_in(counts, "input_tokens") + written + cached
         outputs = count_in(counts, "output_tokens")
-        for_an_hour = count_in(counts.get("cache_creation"), "ephemeral_1h_input_tokens")
-        kept = {"cache_write_tokens": written, "cache_write_1h_tokens": min(for_an_hour, written)}
-        estimated = self._estimated_usage(request)
-        if not inputs and not outputs:
-            return estimated
+        usage = Usage(
+            count_in(counts, "input_tokens") + written + cached,
+            outputs,
+            cached,
+            min(count_in(counts.get("output_tokens_details"), "thinking_tokens"), outputs),
+            cache_write_tokens=written,
+            cache_write_1h_tokens=min(count_in(counts.get("cache_creation"), "ephemeral_1h_input_tokens"), written),
+        )
+        if not usage.input_tokens and not outputs:
+            return self._estimated_usage(request)
         if not self._is_counted:
-            return Usage(inputs, estimated.output_tokens, cached, is_estimated=True, **kept)
-        thought = count_in(counts.get("output_tokens_details"), "thinking_tokens")
-        return Usage(inputs, outputs, cached, reasoning_tokens=min(thought, outputs), **kept)
+            estimated = self._estimated_usage(request)
+            return replace(usage, output_tokens=estimated.output_tokens, reasoning_tokens=0, is_estimated=True)
+        return usage
 
     def _finish_reason(self, has_tool_calls: bool) -> FinishReason:
         if self.finish == "tool_use" and not has_tool_calls and self._schema_tool:

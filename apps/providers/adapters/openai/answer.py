@@ -12,7 +12,7 @@ from typing import Any
 from apps.providers.adapters.answer import Answer, text_of
 from apps.providers.adapters.openai_compatible.answer import read_usage
 from apps.providers.adapters.text import clean
-from apps.providers.contract import Delta, FinishReason, ToolCall
+from apps.providers.contract import Delta, ToolCall
 
 _FINAL = ("response.completed", "response.incomplete")
 
@@ -27,7 +27,7 @@ class _Call:
 class ResponseReader(Answer):
     """Items are known by their place in the output; the last event repeats the whole answer, which only fills gaps."""
 
-    FINISH: Mapping[str, FinishReason] = {
+    FINISH = {
         "completed": "stop",
         "incomplete": "length",
         "max_output_tokens": "length",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 from apps.providers.adapters.failures import is_about_a_model
 from apps.providers.adapters.flags import NOT_TAKEN, format_flag, is_refusal, refusal, refuses_system, settings_of
@@ -49,7 +49,7 @@ class Quirks:
     stream: bool = True
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], accepts: Mapping[str, Any]) -> Quirks:
+    def of(cls, given: Mapping[str, Any], accepts: Mapping[str, Any]) -> Self:
         known = {**given, **settings_of(accepts)}
         return cls(**{field.name: known[field.name] for field in fields(cls) if field.name in known})
 
