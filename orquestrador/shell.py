@@ -84,7 +84,7 @@ class Shell:
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
             self._place(_("Tasks"), "tasks", reverse("tasks:list")),
             self._place(_("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/")),
-            self._place(_("Settings"), "settings", reverse("accounts:profile"), under=("/settings/", "/teams/")),
+            self._place(_("Settings"), "settings", reverse("accounts:profile"), under=("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/")),
         ]
         if self.person and self.person.is_staff:
             places.append(self._place(_("Administration"), "admin", reverse("admin:index")))

@@ -13,6 +13,7 @@ PORTUGUESE: dict[str, str] = {
         "confere a instalação e diz o que fazer com cada coisa errada (--json)"
     ),
     "administer accounts": "administra contas",
+    "the prices of models: show, refresh FILE|URL, undo": "os preços dos modelos: show, refresh ARQUIVO|URL, undo",
     "run the benchmarks, or the one that is named": "executa as medições, ou a que for indicada",
     "score JSON lines from standard input: complexity, confidence or hallucination": (
         "pontua linhas JSON da entrada padrão: complexity, confidence ou hallucination"

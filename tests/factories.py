@@ -12,7 +12,19 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
-from apps.providers.models import AIModel, Budget, ModelDiscovery, ModelDownload, Provider
+from apps.providers.models import (
+    AIModel,
+    Benchmark,
+    Budget,
+    Comparison,
+    ExternalAccount,
+    ModelDiscovery,
+    ModelDownload,
+    ModelRating,
+    Provider,
+    ProviderKey,
+    SpecializedAI,
+)
 from apps.tasks.models import ExecutionLog, Subtask, Task
 
 PASSWORD = "correct horse battery"
@@ -84,6 +96,19 @@ def provider_of(actor: Actor) -> Provider:
     return Provider.objects.create(owner=actor.user, team=actor.team, **about)
 
 
+@object_of("api-keys")
+def key_of(actor: Actor) -> ProviderKey:
+    about = {"name": f"Key {next(_numbers)}", "kind": "openai", "secret": "sk-test-1234567890"}
+    return ProviderKey.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("external-accounts")
+@object_of("external-api-accounts")
+def account_of(actor: Actor) -> ExternalAccount:
+    about = {"name": f"Account {next(_numbers)}", "vendor": "deepseek"}
+    return ExternalAccount.objects.create(owner=actor.user, team=actor.team, **about)
+
+
 @object_of("models")
 def model_of(actor: Actor) -> AIModel:
     number = next(_numbers)
@@ -125,3 +150,25 @@ def subtask_of(actor: Actor) -> Subtask:
 @object_of("execution-logs")
 def execution_log_of(actor: Actor) -> ExecutionLog:
     return ExecutionLog.objects.create(task=task_of(actor), event="started", message="Secret words")
+
+
+@object_of("specialized-ais")
+def specialized_ai_of(actor: Actor) -> SpecializedAI:
+    about = {"name": f"Persona {next(_numbers)}", "system_prompt": "Secret words", "categories": ["code"]}
+    return SpecializedAI.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("model-ratings")
+def rating_of(actor: Actor) -> ModelRating:
+    return ModelRating.objects.create(owner=actor.user, team=actor.team, model=model_of(actor), stars=4, comment="Secret words")
+
+
+@object_of("benchmarks")
+def benchmark_of(actor: Actor) -> Benchmark:
+    about = {"model": model_of(actor), "rounds": 1, "questions_version": 1, "status": "completed"}
+    return Benchmark.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("compare")
+def comparison_of(actor: Actor) -> Comparison:
+    return Comparison.objects.create(owner=actor.user, team=actor.team, prompt="Secret words", status="completed")

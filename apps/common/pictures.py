@@ -76,6 +76,7 @@ ICONS = {
     "mail": "envelope",
     "spark": "sparkles",
     "money": "banknotes",
+    "bank": "building-library",
     "eye": "eye",
     "local": "home",
     "remote": "cloud",

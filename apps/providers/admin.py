@@ -10,16 +10,23 @@ from django.http import HttpRequest
 from apps.common.admin import BaseAdmin, JournalAdmin
 from apps.providers.models import (
     AIModel,
+    Benchmark,
     Budget,
+    Comparison,
     CreditUsage,
+    ExternalAccount,
     ModelDiscovery,
     ModelDownload,
     ModelLoad,
+    ModelRating,
     ModelSettings,
     Provider,
+    ProviderKey,
     QualityMetric,
     Reservation,
+    SpecializedAI,
 )
+from apps.providers.services.prices import FIELDS, prices_set_by
 
 
 @admin.register(Provider)
@@ -30,6 +37,7 @@ class ProviderAdmin(BaseAdmin):
     list_filter = ("status", "kind", "is_local", "last_check_ok")
     search_fields = ("name", "display_name", "base_url", "team__name")
     ordering = ("team", "priority", "name")
+    exclude = ("key",)
     readonly_fields = (
         "team", "kind", "base_url", "key_ending", "allows_private_address",
         "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms",
@@ -50,7 +58,31 @@ class AIModelAdmin(BaseAdmin):
     def save_model(self, request: HttpRequest, obj: AIModel, form: Any, change: bool) -> None:
         """What staff set here no sync changes."""
         obj.human_edits = sorted({*obj.human_edits, *form.changed_data})
+        if set(form.changed_data) & set(FIELDS):
+            by_hand = {field: getattr(obj, field) for field in ("price_batch", "price_tiers")}
+            prices_set_by(request.actor, obj)  # type: ignore[attr-defined]
+            for field, value in by_hand.items():  # here they can be entered, so they are part of what was set
+                setattr(obj, field, value)
         super().save_model(request, obj, form, change)
+
+
+@admin.register(ProviderKey)
+class ProviderKeyAdmin(JournalAdmin):
+    """Looked at only, and without the key: it is changed on its own page."""
+
+    list_display = ("name", "team", "owner", "kind", "base_url", "ending", "is_active", "last_test_ok", "last_used_at")
+    list_filter = ("kind", "is_active", "last_test_ok")
+    search_fields = ("name", "team__name", "owner__email")
+    ordering = ("team", "name")
+    exclude = ("secret",)
+
+
+@admin.register(ExternalAccount)
+class ExternalAccountAdmin(JournalAdmin):
+    list_display = ("name", "team", "vendor", "balance", "spent", "currency", "alert_below", "last_synced_at", "last_error")
+    list_filter = ("vendor",)
+    search_fields = ("name", "team__name")
+    ordering = ("team", "name")
 
 
 @admin.register(ModelDownload)
@@ -141,3 +173,46 @@ class ModelDiscoveryAdmin(JournalAdmin):
 class ModelSettingsAdmin(BaseAdmin):
     list_display = ("team", "suggestion_order", "listing_fresh_s", "updated_at")
     search_fields = ("team__name",)
+
+
+@admin.register(SpecializedAI)
+class SpecializedAIAdmin(BaseAdmin):
+    """Without adding: a team's people make theirs on its own page, where models of other teams cannot be chosen."""
+
+    list_display = ("name", "team", "role", "default_model", "is_active", "seed", "updated_at")
+    list_filter = ("role", "is_active", "seed")
+    search_fields = ("name", "team__name", "system_prompt")
+    list_select_related = ("team", "default_model__provider")
+    ordering = ("team", "name")
+    readonly_fields = ("team", "default_model", "seed", "deleted_at")
+    exclude = ("owner", "name_in_use")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+
+@admin.register(ModelRating)
+class ModelRatingAdmin(JournalAdmin):
+    list_display = ("updated_at", "team", "owner", "model", "category", "stars")
+    list_filter = ("stars",)
+    search_fields = ("model__key", "category", "owner__email")
+    list_select_related = ("team", "owner", "model__provider")
+    ordering = ("-updated_at",)
+
+
+@admin.register(Benchmark)
+class BenchmarkAdmin(JournalAdmin):
+    list_display = ("created_at", "team", "owner", "model", "rounds", "status", "error")
+    list_filter = ("status",)
+    search_fields = ("model__key",)
+    list_select_related = ("team", "owner", "model__provider")
+    ordering = ("-created_at",)
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(JournalAdmin):
+    list_display = ("created_at", "team", "owner", "category", "status", "error")
+    list_filter = ("status",)
+    search_fields = ("category", "owner__email")
+    list_select_related = ("team", "owner")
+    ordering = ("-created_at",)

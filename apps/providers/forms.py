@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.errors import BadInput
 from apps.providers.contract import CAPABILITIES, TIERS
-from apps.providers.models import AIModel, Provider
+from apps.providers.models import AIModel, Provider, ProviderKey
 from apps.providers.presets import Choice
 from apps.providers.services.providers import MOST_CONCURRENT, MOST_WEIGHT
 
@@ -94,6 +95,7 @@ class ProviderEditForm(RefusableForm):
     api_key = forms.CharField(
         label=_("New key"), required=False, strip=True, widget=_KEY_WIDGET, help_text=_("Leave it empty to keep the saved one.")
     )
+    key = forms.ChoiceField(label=_("Key"), required=False, help_text=_("Keys that were given for this very address."))
     priority = forms.IntegerField(
         label=_("Priority"),
         min_value=1,
@@ -122,17 +124,25 @@ class ProviderEditForm(RefusableForm):
         help_text=_("In its group, a provider of weight 2 gets twice the calls of one of weight 1."),
     )
 
-    def __init__(self, data: Any = None, *, provider: Provider) -> None:
+    def __init__(self, data: Any = None, *, provider: Provider, keys: Sequence[ProviderKey] = ()) -> None:
         shown = ("display_name", "base_url", "priority", "max_concurrent", "balance_group", "weight")
         initial = {name: getattr(provider, name) for name in shown}
-        super().__init__(data, initial=initial)
+        super().__init__(data, initial=initial | {"key": str(provider.key.public_id) if provider.key else ""})
+        self._keys = {str(key.public_id): key for key in keys}
+        named = [(id, f"{key} … {key.ending}" if key.ending else str(key)) for id, key in self._keys.items()]
+        self.fields["key"].choices = [("", _("No key")), *named]  # type: ignore[attr-defined]
+        if not keys:
+            del self.fields["key"]
         if provider.is_builtin:
             del self.fields["base_url"], self.fields["api_key"]
 
     @property
     def for_service(self) -> dict[str, Any]:
-        """What provider_update takes: a key only where one was typed."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "api_key" or value}
+        """What provider_update takes: a key only where one was typed, or else where another was chosen."""
+        changes = {name: value for name, value in self.cleaned_data.items() if name not in ("api_key", "key")}
+        if self.cleaned_data.get("api_key"):
+            return {**changes, "api_key": self.cleaned_data["api_key"]}
+        return {**changes, "key": self._keys.get(self.cleaned_data["key"])} if "key" in self.changed_data else changes
 
 
 class ModelForm(RefusableForm):
@@ -157,6 +167,22 @@ class ModelForm(RefusableForm):
     )
     price_output = forms.DecimalField(
         label=_("Output, US$ per million tokens"), min_value=Decimal(0), max_digits=12, decimal_places=6, required=False
+    )
+    price_cached = forms.DecimalField(
+        label=_("Cached input, US$ per million tokens"),
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=6,
+        required=False,
+        help_text=_("Empty: as the input."),
+    )
+    price_cache_write = forms.DecimalField(
+        label=_("Writing to the cache, US$ per million tokens"),
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=6,
+        required=False,
+        help_text=_("Empty: as the input."),
     )
 
     def __init__(self, data: Any = None, *, model: AIModel) -> None:

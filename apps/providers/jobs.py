@@ -13,7 +13,9 @@ from django.db import DatabaseError
 
 from apps.common.db import close_idle_connections
 from apps.providers import services
-from apps.providers.services.bell import LOAD, ring
+from apps.providers.services.bell import LOAD, TRIALS, ring, ring_trials
+from apps.providers.trials.worker import has_waiting
+from apps.providers.trials.worker import worker as trial_worker
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,11 @@ WATCH_EVERY_S = 5.0
 @shared_task(name=LOAD)
 def load(load_id: int) -> None:
     async_to_sync(services.load_run)(load_id)
+
+
+@shared_task(name=TRIALS)
+def trials() -> None:
+    trial_worker.work()
 
 
 class Watch:
@@ -45,8 +52,11 @@ class Watch:
     def look(self) -> None:
         for load_id in services.loads_tidy():
             ring(load_id)
+        if has_waiting():
+            ring_trials()
         async_to_sync(services.downloads_refresh)()
         async_to_sync(services.listings_refresh_due)()
+        async_to_sync(services.accounts_sync_due)()
 
     def _run(self) -> None:
         while not self._stop.wait(WATCH_EVERY_S):
@@ -71,3 +81,4 @@ def _start(**_: Any) -> None:
 @worker_shutting_down.connect
 def _stop(**_: Any) -> None:
     watch.stop()
+    trial_worker.stop()

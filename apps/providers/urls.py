@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.providers.views import breakers, budgets, found, management, models, providers
+from apps.providers.views import accounts, breakers, budgets, found, keys, management, models, prices, providers, specialized, trials
 
 app_name = "providers"
 urlpatterns = [
@@ -21,6 +21,18 @@ urlpatterns = [
     path("providers/<uuid:id>/delete/", providers.provider_delete, name="delete"),
     path("providers/<uuid:id>/reset/", breakers.provider_reset, name="reset"),
     path("models/<uuid:id>/reset/", breakers.model_reset, name="model_reset"),
+    path("api-keys/", keys.key_list, name="keys"),
+    path("api-keys/new/", keys.key_choose, name="key_choose"),
+    path("api-keys/new/<slug:slug>/", keys.key_new, name="key_new"),
+    path("api-keys/<uuid:id>/", keys.key_edit, name="key"),
+    path("api-keys/<uuid:id>/test/", keys.key_test, name="key_test"),
+    path("api-keys/<uuid:id>/delete/", keys.key_delete, name="key_delete"),
+    path("external-accounts/", accounts.account_list, name="accounts"),
+    path("external-accounts/new/", accounts.account_choose, name="account_choose"),
+    path("external-accounts/new/<slug:slug>/", accounts.account_new, name="account_new"),
+    path("external-accounts/<uuid:id>/", accounts.account_edit, name="account"),
+    path("external-accounts/<uuid:id>/sync/", accounts.account_sync, name="account_sync"),
+    path("external-accounts/<uuid:id>/delete/", accounts.account_delete, name="account_delete"),
     path("budgets/", budgets.budget_list, name="budgets"),
     path("budgets/new/", budgets.budget_new, name="budget_new"),
     path("budgets/<uuid:id>/", budgets.budget_edit, name="budget_edit"),
@@ -42,5 +54,25 @@ urlpatterns = [
     path("models/<uuid:id>/verify/", management.model_verify, name="model_verify"),
     path("models/<uuid:id>/suggest/", management.model_suggest, name="model_suggest"),
     path("models/<uuid:id>/", models.model_edit, name="model"),
+    path("models/<uuid:id>/prices/reset/", prices.price_reset, name="price_reset"),
     path("models/<uuid:id>/toggle/", models.model_toggle, name="model_toggle"),
+    path("models/<uuid:id>/rate/", trials.model_rate, name="model_rate"),
+    path("models/<uuid:id>/benchmark/", trials.benchmarks, name="benchmarks"),
+    path("models/benchmarks/<uuid:id>/", trials.benchmark, name="benchmark"),
+    path("models/benchmarks/<uuid:id>/parts/", trials.benchmark_parts, name="benchmark_parts"),
+    path("models/benchmarks/<uuid:id>/stop/", trials.benchmark_stop, name="benchmark_stop"),
+    path("models/benchmarks/<uuid:id>/delete/", trials.benchmark_delete, name="benchmark_delete"),
+    path("models/compare/", trials.compare, name="compare"),
+    path("models/compare/<uuid:id>/", trials.comparison, name="comparison"),
+    path("models/compare/<uuid:id>/parts/", trials.comparison_parts, name="comparison_parts"),
+    path("models/compare/<uuid:id>/stop/", trials.comparison_stop, name="comparison_stop"),
+    path("models/compare/<uuid:id>/rate/", trials.comparison_rate, name="comparison_rate"),
+    path("models/compare/<uuid:id>/delete/", trials.comparison_delete, name="comparison_delete"),
+    path("specialized-ais/", specialized.specialized_list, name="specialized_list"),
+    path("specialized-ais/new/", specialized.specialized_new, name="specialized_new"),
+    path("specialized-ais/<uuid:id>/", specialized.specialized_detail, name="specialized"),
+    path("specialized-ais/<uuid:id>/edit/", specialized.specialized_edit, name="specialized_edit"),
+    path("specialized-ais/<uuid:id>/toggle/", specialized.specialized_toggle, name="specialized_toggle"),
+    path("specialized-ais/<uuid:id>/delete/", specialized.specialized_delete, name="specialized_delete"),
+    path("specialized-ais/<uuid:id>/restore/", specialized.specialized_restore, name="specialized_restore"),
 ]

@@ -112,7 +112,7 @@ class ProvidersViewSet(TeamViewSet):
         return Response(shapes.FoundSerializer(found, many=True).data)
 
     def _refuse_unless_it_answers(self, asked: dict[str, Any]) -> None:
-        given = {name: asked[name] for name in ("kind", "display_name", "base_url", "api_key", "quirks") if name in asked}
+        given = {name: asked[name] for name in ("kind", "display_name", "base_url", "api_key", "key", "quirks") if name in asked}
         result = async_to_sync(services.connection_try)(self.actor, **given)
         if not result.ok:
             field = FIELD_OF.get(result.error_code, "base_url")

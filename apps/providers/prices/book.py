@@ -18,11 +18,12 @@ from typing import Any
 from django.conf import settings
 
 from apps.providers.families import family_of
-from apps.providers.prices.cost import Rates
+from apps.providers.prices.cost import Rates, plain
 from apps.providers.prices.layouts import UnusableFile, checked
 
 log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "prices.json"
+PRICES = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _SNAPSHOT = re.compile(
     r"[-@](?:20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d)$"
 )  # a dated name of a model costs what the model costs
@@ -65,11 +66,20 @@ def stored_file() -> Path:
     return Path(settings.ORQ_HOME) / "prices" / "prices.json"
 
 
+def exact_row(kind: str, key: str) -> dict[str, Any] | None:
+    """The row that holds for this very name, as its file has it."""
+    return _rows(*_stamps()).get((kind, key))
+
+
+def same(price: str) -> str:
+    """One spelling for each price: 0.10 and 0.1 are the same."""
+    return plain(Decimal(price))
+
+
 def rates_of(row: Mapping[str, Any]) -> Rates:
     """The prices of one row of a file."""
-    names = ("input", "output", "cached", "cache_write", "cache_write_1h")
-    given = {name: Decimal(row[name]) if name in row else None for name in names}
-    return Rates(**given, batch=row.get("batch", {}), steps=tuple(row.get("long_prompts", ())))  # type: ignore[arg-type]
+    given = {name: Decimal(row[name]) if name in row else None for name in PRICES}
+    return Rates(**given, batch=row.get("batch", {}), steps=tuple(row.get("long_prompts", ())))
 
 
 def _stamps() -> tuple[int, str, int]:
@@ -102,6 +112,11 @@ def _prices(*stamps: Any) -> dict[tuple[str, str], Price]:
         for file in reversed(_files(*stamps))
         for row in file["models"]
     }
+
+
+@lru_cache(maxsize=2)
+def _rows(*stamps: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(row["kind"], row["key"]): row for file in reversed(_files(*stamps)) for row in file["models"]}
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from apps.common.api import PublicSerializer
+from apps.common.api import PublicIdField, PublicSerializer
+from apps.providers import selectors
 from apps.providers.models import Provider
 from apps.providers.serializers.breakers import BreakerSerializer, TrafficSerializer
 
@@ -14,6 +15,12 @@ class ProviderSerializer(PublicSerializer):
     display_name = serializers.CharField(max_length=120, required=False)
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
     api_key = serializers.CharField(max_length=4_000, required=False, allow_blank=True, write_only=True)
+    key = PublicIdField(
+        access=selectors.access_key,
+        required=False,
+        allow_null=True,
+        help_text="A key of the team that was given for its address.",
+    )
     key_ending = serializers.CharField(read_only=True, help_text="The last four characters of the key.")
     has_key = serializers.SerializerMethodField()
     quirks = serializers.DictField(required=False)
@@ -31,7 +38,7 @@ class ProviderSerializer(PublicSerializer):
     class Meta:
         model = Provider
         fields = (
-            "id", "name", "display_name", "kind", "base_url", "api_key", "key_ending", "has_key", "status", "is_local",
+            "id", "name", "display_name", "kind", "base_url", "api_key", "key", "key_ending", "has_key", "status", "is_local",
             "priority", "quirks", "balance_group", "weight", "max_concurrent", "models_total", "models_in_use",
             "last_checked_at", "last_check_ok", "last_check_message", "last_check_ms", "created_at", "updated_at",
         )  # fmt: skip
@@ -48,6 +55,9 @@ class NewProviderSerializer(serializers.Serializer):
     kind = serializers.CharField(max_length=30)
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
     api_key = serializers.CharField(max_length=4_000, required=False, allow_blank=True, write_only=True)
+    key = PublicIdField(
+        access=selectors.access_key, required=False, allow_null=True, help_text="Instead of `api_key`: one that is there."
+    )
     is_local = serializers.BooleanField(required=False, allow_null=True, default=None)
     priority = serializers.IntegerField(required=False, min_value=1, max_value=32_000)
     quirks = serializers.DictField(required=False)

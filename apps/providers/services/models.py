@@ -13,9 +13,9 @@ from apps.providers.families import MAX_LENGTH, family_of
 from apps.providers.models import AIModel, Provider
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors
+from apps.providers.services.prices import BY_HAND, prices_set_by
 
-_PRICES = ("price_input", "price_output", "price_cached", "price_cache_write", "price_cache_write_1h")
-_CHANGEABLE = ("display_name", "family", "tier", "capabilities", "context_window", "is_active", "accepts", *_PRICES)
+_CHANGEABLE = ("display_name", "family", "tier", "capabilities", "context_window", "is_active", "accepts", *BY_HAND)
 
 
 def model_create(actor: Actor, provider: Provider, *, key: str, **fields: Any) -> AIModel:
@@ -27,7 +27,7 @@ def model_create(actor: Actor, provider: Provider, *, key: str, **fields: Any) -
     model.family = family_of(model.key)
     model.capabilities = ["chat"]
     model.tier = "local" if provider.is_local else "fast"
-    _apply(model, fields, errors)
+    _apply(actor, model, fields, errors)
     errors.raise_if_any()
     taken = BadInput(_("%(provider)s has a model “%(key)s” already.") % {"provider": provider, "key": model.key}, field="key")
     if provider.models.filter(key__iexact=model.key).exists():
@@ -42,13 +42,14 @@ def model_create(actor: Actor, provider: Provider, *, key: str, **fields: Any) -
 
 def model_update(actor: Actor, model: AIModel, **changes: Any) -> AIModel:
     """Change any of display_name, family, tier, capabilities, context_window, is_active, accepts (as in `contract.ACCEPTS`),
-    price_input, price_output, price_cached.
+    price_input, price_output, price_cached, price_cache_write, price_cache_write_1h.
 
-    Prices are US dollars for a million tokens, None for unknown. What is set here no sync changes. Raises BadInput by field.
+    Prices are US dollars for a million tokens, 0 for free, None for unknown; `price_reset` goes back to the file's.
+    What is set here no sync changes. Raises BadInput by field.
     """
     actor.must_own(model.provider.owner_id)
     errors = FieldErrors()
-    _apply(model, changes, errors)
+    _apply(actor, model, changes, errors)
     errors.raise_if_any()
     model.save()
     return model
@@ -62,7 +63,7 @@ def model_delete(actor: Actor, model: AIModel) -> None:
     model.delete()
 
 
-def _apply(model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None:
+def _apply(actor: Actor, model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None:
     checks.unknown_fields(changes, _CHANGEABLE, errors)
     for field, value in changes.items():
         match field:
@@ -80,11 +81,8 @@ def _apply(model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None
                 model.context_window = checks.whole_number(value, field, errors)
             case "is_active":
                 model.is_active = bool(value)
-            case _ if field in _PRICES:
+            case _ if field in BY_HAND:
                 setattr(model, field, checks.price(value, field, errors))
-    edited = set(model.human_edits) | set(changes)
-    if edited & set(_PRICES):  # one price by hand makes all of them a person's business
-        edited |= {*_PRICES, "price_batch", "price_tiers", "price_source"}
-    if set(changes) & set(_PRICES):
-        model.price_batch, model.price_tiers, model.price_source = {}, [], _("set by hand")
-    model.human_edits = sorted(edited)
+    model.human_edits = sorted({*model.human_edits, *changes})
+    if set(changes) & set(BY_HAND):
+        prices_set_by(actor, model)

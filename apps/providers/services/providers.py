@@ -149,6 +149,7 @@ async def connection_try(
     display_name: str = "",
     base_url: str = "",
     api_key: str = "",
+    key: ProviderKey | None = None,
     quirks: dict[str, Any] | None = None,
 ) -> CheckResult:
     """Check an address and a key before they are saved; nothing is kept. Raises BadInput by field, as provider_create does."""
@@ -157,7 +158,8 @@ async def connection_try(
     provider = Provider(kind=checks.kind(kind, errors), name=display_name[:120])
     provider.base_url = checks.base_url(base_url, errors, required=kind in KINDS_WITHOUT_ADDRESS)
     secret = key_checks.secret(api_key, errors, kind=provider.kind, base_url=provider.base_url)
-    provider.key = ProviderKey(kind=provider.kind, base_url=provider.base_url, secret=secret) if secret else None
+    _check_link(provider, key, errors, is_given_besides=bool(secret))
+    provider.key = ProviderKey(kind=provider.kind, base_url=provider.base_url, secret=secret) if secret else key
     provider.quirks = checks.quirks(quirks or {}, errors)
     allow_address(actor, provider, errors)
     errors.raise_if_any()

@@ -16,6 +16,7 @@ from apps.providers.forms import ModelForm
 from apps.providers.views.breakers import model_calls_shown
 from apps.providers.views.management import management_shown
 from apps.providers.views.parts import Asked, may_change
+from apps.providers.views.prices import prices_shown
 
 
 @require_http_methods(["GET", "POST"])
@@ -36,6 +37,9 @@ def model_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "label": selectors.state_label(model),
         "stats": selectors.model_stats(model),
         "may_change": may_change(request.actor, model.provider),
+        "prices": prices_shown(model),
+        "ratings": selectors.model_ratings_summary(model),
+        "my_rating": model.ratings.filter(owner=request.actor.user).order_by("-updated_at").first(),
         **management_shown(request, model),
         **model_calls_shown(request, model),
     }

@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from apps.accounts.actor import Actor
 from apps.common.errors import OrquestradorError
+from apps.common.models import OwnedRow
 from apps.providers.models import Provider
 
 
@@ -16,8 +17,12 @@ class Asked(HttpRequest):
 
 
 def may_change(actor: Actor, provider: Provider) -> bool:
+    return may_change_row(actor, provider)
+
+
+def may_change_row(actor: Actor, row: OwnedRow) -> bool:
     try:
-        actor.must_own(provider.owner_id)
+        actor.must_own(row.owner_id)
     except OrquestradorError:
         return False
     return True

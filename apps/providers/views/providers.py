@@ -119,7 +119,8 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
 def provider_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
     provider = selectors.access_provider(request.actor, id)
     request.actor.must_own(provider.owner_id)
-    form = ProviderEditForm(request.POST or None, provider=provider)
+    keys = [key for key in selectors.keys_visible(request.actor) if key.is_for(provider.kind, provider.base_url)]
+    form = ProviderEditForm(request.POST or None, provider=provider, keys=[] if provider.is_builtin else keys)
     if form.is_valid():
         try:
             services.provider_update(request.actor, provider, **form.for_service)
