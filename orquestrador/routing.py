@@ -25,6 +25,7 @@ from apps.accounts.models import User
 from apps.accounts.services import actor_for
 from apps.common.consumers import LiveSocket, SignedOut, ping
 from apps.providers import consumers as providers
+from apps.providers.trials import consumers as trials
 from apps.tasks import consumers as tasks
 
 TOKEN_PROTOCOL = "orq.token"
@@ -59,7 +60,7 @@ class Socket(LiveSocket):
     """`/ws/`. Signed in by the session's cookie, by `Authorization: Bearer …`, or, where a browser has a token only, by the
     subprotocols `orq.token, <token>`. Never by the address, which ends up in logs."""
 
-    handlers = {"ping": ping, **tasks.HANDLERS, **providers.HANDLERS}
+    handlers = {"ping": ping, **tasks.HANDLERS, **providers.HANDLERS, **trials.HANDLERS}
 
     async def sign_in(self) -> Actor:
         token, team = self._token(), self._header(TEAM_HEADER)

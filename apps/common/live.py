@@ -23,6 +23,7 @@ from apps.common.wires import LayerWire, UnixWire, Wire
 MAX_MESSAGE_BYTES = 100_000
 # What a topic's messages are called.
 TYPES = {"task": "task:update", "user": "notification", "team": "team:update", "models": "model:update"}
+TYPES |= {"compare": "compare:update", "benchmark": "benchmark:update"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ LOOKS: dict[str, Look] = {
     # calls
     "started": Look(_("Started"), "running", "author", True),
     "done": Look(_("Answered"), "ok", "ok"),
+    # answers in benchmarks and comparisons
+    "waiting": Look(_("Waiting"), "clock"),
+    "streaming": Look(_("Answering"), "author", "author", True),
     # providers and models
     "active": Look(_("Active"), "ok", "ok"),
     "inactive": Look(_("Switched off"), "switch"),

@@ -11,8 +11,10 @@ from apps.common.admin import BaseAdmin, JournalAdmin
 from apps.providers.models import (
     AIModel,
     Benchmark,
+    BenchmarkAnswer,
     Budget,
     Comparison,
+    ComparisonAnswer,
     CreditUsage,
     ExternalAccount,
     ModelDiscovery,
@@ -25,6 +27,7 @@ from apps.providers.models import (
     QualityMetric,
     Reservation,
     SpecializedAI,
+    SpecializedAIFallback,
 )
 from apps.providers.services.prices import FIELDS, prices_set_by
 
@@ -216,3 +219,25 @@ class ComparisonAdmin(JournalAdmin):
     search_fields = ("category", "owner__email")
     list_select_related = ("team", "owner")
     ordering = ("-created_at",)
+
+
+@admin.register(SpecializedAIFallback)
+class SpecializedAIFallbackAdmin(JournalAdmin):
+    list_display = ("specialized_ai", "position", "model")
+    list_select_related = ("specialized_ai", "model__provider")
+    search_fields = ("specialized_ai__name", "model__key")
+
+
+@admin.register(BenchmarkAnswer)
+class BenchmarkAnswerAdmin(JournalAdmin):
+    list_display = ("benchmark", "question", "round", "status", "is_correct", "first_token_ms", "latency_ms", "error_code")
+    list_filter = ("status", "question", "is_correct")
+    search_fields = ("benchmark__model__key",)
+
+
+@admin.register(ComparisonAnswer)
+class ComparisonAnswerAdmin(JournalAdmin):
+    list_display = ("comparison", "position", "model_name", "status", "stars", "first_token_ms", "latency_ms", "error_code")
+    list_filter = ("status", "stars")
+    search_fields = ("model_name",)
+    list_select_related = ("comparison",)

@@ -9,8 +9,12 @@ class ProvidersConfig(AppConfig):
     def ready(self) -> None:
         from apps.accounts.contract import TeamCreated
         from apps.common import events
+        from apps.common.hub import read_on
         from apps.providers.services.practice import welcome_team
         from apps.providers.services.specialized import furnish_team
+        from apps.providers.trials import consumers as trials
 
         events.subscribe(TeamCreated, welcome_team)
         events.subscribe(TeamCreated, furnish_team)
+        read_on("compare:changed", trials.read_comparison)
+        read_on("benchmark:changed", trials.read_benchmark)

@@ -228,20 +228,23 @@ class Why:
     author_was: str = ""  # the letter that the judge knew the author's side by
     draft: str = ""  # what the author wrote, where the judge heard both sides
     own_answer: str = ""  # what the checker would have answered
+    parts_read: int = 1  # in how many parts the author read what was too long for it
 
     @property
     def has_something(self) -> bool:
         found = (self.criteria, self.defects, self.summary, self.rejected, self.subtask["tie_break"], self.subtask["suspect"])
-        return any(found) or bool(self.subtask["escalations"]) or self.subtask["cross_validated"] is False
+        return any(found) or self.parts_read > 1 or bool(self.subtask["escalations"]) or self.subtask["cross_validated"] is False
 
 
 def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
     rejected: defaultdict[str, dict[str, str]] = defaultdict(dict)
     letters: dict[str, str] = {}
     drafts: dict[str, str] = {}
+    parts_read: dict[str, int] = {}
     for step in trace:
         if step["stage"] == "execute" and isinstance(step["result"], Mapping):
             drafts[step["subtask"]] = step["result"].get("text") or ""
+            parts_read[step["subtask"]] = step["result"].get("parts_read") or 1
         if step["stage"] == "tie-break" and isinstance(step["result"], Mapping):
             letters[step["subtask"]] = (step["result"].get("ruling") or {}).get("author_was", "")
         if step["stage"] == "cast" and isinstance(step["result"], Mapping):
@@ -261,6 +264,7 @@ def reasons_of(detail: Detail, trace: Sequence[Detail]) -> list[Why]:
                 author_was=letters.get(subtask["id"], ""),
                 draft=drafts.get(subtask["id"], "") if subtask["tie_break"] else "",
                 own_answer=verdict.get("own_answer") or "",
+                parts_read=parts_read.get(subtask["id"], 1),
             )
         )
     return [why for why in found if why.has_something]

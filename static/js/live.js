@@ -2,6 +2,8 @@
 //   data-live-task="<id>"   orq:task   {detail: data of task:update}
 //   data-live-team          orq:team   {detail: data of team:update}
 //   data-live-models        orq:model  {detail: data of model:update}
+//   data-live-compare="<id>"    orq:compare    {detail: data of compare:update}
+//   data-live-benchmark="<id>"  orq:benchmark  {detail: data of benchmark:update}
 //   everywhere              orq:notification {detail}
 // When the socket was away, orq:read-again says that messages may have been missed.
 
@@ -34,6 +36,8 @@ function connect() {
 function opened() {
   for (const task of watched()) send("task:subscribe", { task_id: task });
   if (document.querySelector("[data-live-models]")) send("models:subscribe", {});
+  for (const element of document.querySelectorAll("[data-live-compare]")) send("compare:subscribe", { comparison_id: element.dataset.liveCompare });
+  for (const element of document.querySelectorAll("[data-live-benchmark]")) send("benchmark:subscribe", { benchmark_id: element.dataset.liveBenchmark });
   clearInterval(heartbeat);
   heartbeat = setInterval(() => {
     send("ping", {});
@@ -49,6 +53,8 @@ function heard(message) {
   if (message.type === "task:update") tell("orq:task", data);
   else if (message.type === "team:update") tell("orq:team", data);
   else if (message.type === "model:update") heardOfModels(data);
+  else if (message.type === "compare:update") tell("orq:compare", data);
+  else if (message.type === "benchmark:update") tell("orq:benchmark", data);
   else if (message.type === "notification") tell(data.event === "reload" ? "orq:read-again" : "orq:notification", data);
 }
 

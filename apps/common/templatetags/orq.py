@@ -238,6 +238,12 @@ def role_word(role: str) -> str:
 
 
 @register.filter
+def voice(role: str) -> str:
+    """The voice that a role is, which names its icon and its colour: author, checker, judge or planner."""
+    return ROLES[role][0]
+
+
+@register.filter
 def tier_word(tier: str) -> str:
     words = {"local": _("Local (free)"), "fast": _("Fast"), "balanced": _("Balanced"), "top": _("Top")}
     return words.get(tier, tier)
@@ -263,8 +269,8 @@ def attr(name: str, value: Any) -> SafeString | str:
 
 # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @register.inclusion_tag("components/seat.html")
-def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "") -> dict[str, Any]:
-    """One of the three voices and who sits there; without a model an empty seat with its words."""
+def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "", speaks_as: Any = None) -> dict[str, Any]:
+    """One of the three voices and who sits there, and as which specialized AI; without a model an empty seat with its words."""
     voice, picture = ROLES[role]
     return {
         "role": role,
@@ -272,6 +278,7 @@ def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "") -
         "icon": picture,
         "model": model,
         "is_live": live,
+        "speaks_as": speaks_as,
         "empty": empty or _("not cross-checked"),
     }
 

@@ -15,6 +15,7 @@ from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
 from apps.providers.api.management import ModelManagement
 from apps.providers.api.parts import valid
+from apps.providers.api.trials import BenchmarkActions
 from apps.providers.contract import CAPABILITIES
 from apps.providers.models import AIModel
 from apps.providers.serializers import models as shapes
@@ -32,7 +33,7 @@ class ModelFilter(filters.FilterSet):
         return rows.filter(capabilities__icontains=f'"{value}"')
 
 
-class ModelsViewSet(ModelManagement, TeamViewSet):
+class ModelsViewSet(BenchmarkActions, ModelManagement, TeamViewSet):
     """Models of the team's providers. Prices are US dollars for a million tokens; null means unknown, not free."""
 
     visible = staticmethod(selectors.models_visible)

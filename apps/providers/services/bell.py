@@ -9,6 +9,7 @@ from kombu.exceptions import KombuError, OperationalError
 
 log = logging.getLogger(__name__)
 LOAD = "providers.load"
+TRIALS = "providers.trials"
 
 
 def ring(load_id: int) -> None:
@@ -17,3 +18,11 @@ def ring(load_id: int) -> None:
         current_app.send_task(LOAD, args=[load_id], retry=False, ignore_result=True)
     except (OperationalError, KombuError, OSError) as error:
         log.warning("the broker did not take a message (%s); the load will be found by the watch", error)
+
+
+def ring_trials() -> None:
+    """There may be a benchmark or a comparison to be taken up."""
+    try:
+        current_app.send_task(TRIALS, retry=False, ignore_result=True)
+    except (OperationalError, KombuError, OSError) as error:
+        log.warning("the broker did not take a message (%s); the trial will be found by the watch", error)
