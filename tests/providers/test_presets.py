@@ -22,6 +22,12 @@ def test_every_choice_can_be_added_as_it_is_proposed(choice):
     assert Provider.objects.get(pk=provider.pk).is_local == (choice.group == "local")
 
 
+def test_genspark_says_that_nothing_about_it_is_published_and_may_break():
+    choice = choice_of("genspark")
+    assert choice.kind == "genspark"
+    assert "published no description" in str(choice.help) and "may change" in str(choice.help)
+
+
 def test_a_choice_is_named_once():
     assert len({choice.slug for choice in ALL}) == len(ALL)
 
