@@ -65,6 +65,7 @@ class Candidate:
     quality: Mapping[str, Quality] = field(default_factory=dict)
     liking: Mapping[str, float] = field(default_factory=dict)  # category → what people think, 1-5; "" is for all of them
     unavailable: str = ""  # why it cannot be used now; empty when it can
+    capabilities: tuple[str, ...] = ("chat",)
 
     @property
     def price(self) -> Decimal | None:

@@ -121,6 +121,7 @@ def candidate_of(row: AIModel, *other_servers: AIModel) -> Candidate:
         },
         liking=liking_of(row.ratings.all()),
         unavailable=_unavailable([row, *other_servers]),
+        capabilities=tuple(row.capabilities),
     )
 
 
