@@ -25,7 +25,7 @@ from django.utils.translation import ngettext
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
-from apps.common.errors import BadInput, Conflict, OrquestradorError
+from apps.common.errors import BadInput, Conflict, NotFound, OrquestradorError
 from apps.providers.adapters import load_options_of, make_adapter
 from apps.providers.adapters.lmstudio.locks import held, lock_file, usual_folder
 from apps.providers.contract import NO_OPTIONS, Connection, LoadOptions, LocalAdapter, ModelInfo
@@ -243,11 +243,11 @@ def _keep(actor: Actor, model: AIModel, context_length: int | None, options: Loa
     try:
         with transaction.atomic():
             load = ModelLoad.objects.create(team=actor.team, owner=actor.user, model=model, options=asked)
-    except IntegrityError:
-        under_way = ModelLoad.objects.filter(model=model, is_open=True).select_related("model__provider__key").first()
-        if under_way:
-            return under_way
-        raise
+    except IntegrityError as error:
+        under_way = ModelLoad.objects.filter(model=model).select_related("model__provider__key").order_by("-created_at").first()
+        if under_way is None:  # the model is gone
+            raise NotFound(_("There is no such model.")) from error
+        return under_way  # it may have ended this very moment
     changed(actor.team.pk, models=[model.public_id])
     if ring:
         transaction.on_commit(partial(bell.ring, load.pk))
