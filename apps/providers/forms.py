@@ -142,7 +142,8 @@ class ProviderEditForm(RefusableForm):
         changes = {name: value for name, value in self.cleaned_data.items() if name not in ("api_key", "key")}
         if self.cleaned_data.get("api_key"):
             return {**changes, "api_key": self.cleaned_data["api_key"]}
-        return {**changes, "key": self._keys.get(self.cleaned_data["key"])} if "key" in self.changed_data else changes
+        is_chosen = "key" in self.data and "key" in self.changed_data
+        return {**changes, "key": self._keys.get(self.cleaned_data["key"])} if is_chosen else changes
 
 
 class ModelForm(RefusableForm):

@@ -12,7 +12,6 @@ from apps.providers import selectors
 from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS
 from apps.providers.models import AIModel, ModelDownload
 from apps.providers.serializers.management import IntegrityCheckSerializer
-from apps.providers.serializers.breakers import BreakerSerializer
 from apps.providers.services.accepts import accepts_list
 
 
@@ -27,6 +26,7 @@ class ModelChangesSerializer(serializers.ModelSerializer):
         model = AIModel
         fields = (
             "display_name", "family", "tier", "capabilities", "context_window", "price_input", "price_output", "price_cached",
+            "price_cache_write", "price_cache_write_1h",
             "is_active", "accepts",
         )  # fmt: skip
         extra_kwargs = {"family": {"required": False}, "is_active": {"required": False}}
