@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,24 @@ ANSWER_CHARS = 60_000
 QUESTION_CHARS = 20_000
 SOURCE_CHARS = 300_000
 
+# How far each turn, where it is seen at all, is from innocent; from how much oftener wrong answers have it.
+SIGNS = {
+    "wording.negators": 0.5,
+    "wording.negation_in": 0.2,
+    "wording.limits": 0.5,
+    "wording.opposites": 0.4,
+    "wording.ordinals": 0.4,
+    "wording.name_halves": 0.3,
+    "wording.date_halves": 0.2,
+    "contradiction.opposite": 0.45,
+    "contradiction.number": 0.3,
+    "contradiction.name": 0.15,
+    "unverified.any_number": 0.5,
+    "unverified.any_name": 0.25,
+    "unverified.quotes": 0.3,
+    "unverified.nobody_at_first": 0.5,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -29,8 +48,12 @@ class Evidence:
     is_partial: bool
 
     def measures(self) -> dict[str, float]:
-        """The measures of all detectors, as `detector.measure`."""
-        return {f"{signal.name}.{key}": value for signal in self.signals for key, value in signal.measures.items()}
+        """The measures of all detectors, as `detector.measure`, and all that is seldom innocent taken together."""
+        found = {f"{signal.name}.{key}": value for signal in self.signals for key, value in signal.measures.items()}
+        if "wording.negators" in found:
+            innocent = math.prod(1 - weight for sign, weight in SIGNS.items() if found.get(sign, 0.0) > 0)
+            found["wording.signs"] = 1 - innocent
+        return found
 
 
 def gather(answer: str, *, question: str, sources: Sequence[str], others: Sequence[str], before: str, this_year: int) -> Evidence:

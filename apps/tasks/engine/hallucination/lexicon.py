@@ -25,8 +25,8 @@ FUNCTION = _words(
 NEGATORS = _words(
     """not no never none nobody nothing neither nor without cannot cant n't dont doesnt didnt isnt wasnt arent werent wont wouldnt
     couldnt shouldnt hasnt havent hadnt fail fails failed failing lack lacks lacked lacking unable refuse refuses refused deny
-    denies denied hardly barely rarely seldom despite although instead não nunca jamais nenhum nenhuma ninguém nada nem sem
-    tampouco falha falhou falharam recusa recusou negou apesar embora raramente"""
+    denies denied hardly barely rarely seldom não nunca jamais nenhum nenhuma ninguém nada nem sem
+    tampouco falha falhou falharam recusa recusou negou raramente"""
 )
 HEDGES = _words(
     """maybe perhaps probably possibly apparently allegedly seemingly presumably guess think believe suppose sure heard talvez
@@ -146,6 +146,29 @@ OPPOSITE_PAIRS = tuple(
     (pair.split()[0], pair.split()[1]) for pair in _OPPOSITES.replace("\n", " ").split("|") if len(pair.split()) == 2
 )
 NEGATING_PREFIXES = ("un", "in", "im", "ir", "il", "dis", "non", "mis", "des")
+
+# English past forms that share no stem with their verb.
+IRREGULAR = {
+    form: forms.split()[0]
+    for forms in (
+        "buy bought|bring brought|think thought|seek sought|teach taught|catch caught|fight fought|begin began begun|"
+        "become became|break broke broken|build built|choose chose chosen|come came|do did done|draw drew drawn|"
+        "drive drove driven|eat ate eaten|fall fell fallen|feel felt|find found|fly flew flown|forget forgot forgotten|"
+        "get got gotten|give gave given|go went gone|grow grew grown|hear heard|hold held|keep kept|know knew known|"
+        "lead led|leave left|lend lent|lose lost|make made|mean meant|meet met|pay paid|rise rose risen|run ran|"
+        "say said|see saw seen|sell sold|send sent|shoot shot|show shown|sing sang sung|sit sat|sleep slept|"
+        "speak spoke spoken|spend spent|stand stood|steal stole stolen|strike struck|swim swam|take took taken|"
+        "tell told|throw threw thrown|understand understood|wear wore worn|win won|write wrote written|child children|"
+        "man men|woman women|person people|wife wives|life lives|die died dying|lie lay lain|foot feet|hide hid hidden|"
+        "freeze froze frozen"
+    ).split("|")
+    for form in forms.split()[1:]
+}
+
+ORDINALS = _words(
+    """first second third fourth fifth sixth seventh eighth ninth tenth last primeiro primeira segundo segunda terceiro terceira
+    quarto quarta quinto quinta sexto sexta sétimo oitavo nono décimo último última"""
+)
 
 NATIONS = _words(
     """american british english french german italian spanish portuguese brazilian russian chinese japanese indian canadian

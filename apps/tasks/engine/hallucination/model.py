@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("model.json")
+SIGNS = "wording.signs"
 FARTHEST = 4.0  # standard deviations; one odd measure cannot decide alone
 
 
@@ -49,6 +50,7 @@ class Model:
     trees: tuple[Tree, ...]
     trees_base: float
     trees_share: float
+    signs_weight: Mapping[str, float]
     calibration: Mapping[str, tuple[float, float]]
     this_year: int
 
@@ -63,6 +65,8 @@ class Model:
         found: dict[str, float] = {}
         for place, (name, value) in enumerate(zip(self.features, values, strict=True)):
             part = share * of_trees[place] + (1 - share) * self._linear(place, value, situation)
+            if name == SIGNS and name in measures:
+                part += self.signs_weight[situation] * value
             if name in measures:
                 found[name] = slope * part
             else:
@@ -92,6 +96,7 @@ def from_numbers(numbers: Mapping[str, Any]) -> Model:
         tuple(Tree(**tree) for tree in numbers["trees"]),
         numbers["trees_base"],
         numbers["trees_share"],
+        numbers["signs_weight"],
         {name: (pair[0], pair[1]) for name, pair in numbers["calibration"].items()},
         numbers["this_year"],
     )
@@ -103,9 +108,9 @@ def situation(measures: Mapping[str, float]) -> str:
         return "samples"
     if "support.no_content" not in measures:
         return "bare"
-    if "scope.request" not in measures:
+    if "scope.beside" not in measures:
         return "sources"
-    return "request" if measures["scope.request"] else "question"
+    return "statement" if measures["scope.beside"] else "question"
 
 
-SITUATIONS = ("samples", "bare", "sources", "request", "question")
+SITUATIONS = ("samples", "bare", "sources", "statement", "question")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from apps.tasks.engine.hallucination.sources import PREFIX, content
 from apps.tasks.engine.hallucination.text import NAME, NUMBER, Text, Word, read
@@ -23,14 +24,14 @@ def samples(answer: Text, others: Sequence[str], name: str = "samples") -> Signa
         return None
     stems = [{word.stem for word in text.words} for text in texts]
     prefixes = [{item[:PREFIX] for item in found if len(item) >= PREFIX} for found in stems]
-    pairs = [{(a.stem, b.stem) for a, b in zip(text.words, text.words[1:], strict=False)} for text in texts]
+    pairs = [{(a.stem, b.stem) for a, b in pairwise(text.words)} for text in texts]
     shares = [_share(word, stems, prefixes) for word in said]
     facts = [share for word, share in zip(said, shares, strict=True) if word.kind in (NAME, NUMBER)]
     rest = [share for word, share in zip(said, shares, strict=True) if word.kind not in (NAME, NUMBER)]
     counts = Counter(word.stem for text in texts for word in text.words)
     total = sum(counts.values())
     surprises = [-math.log((counts[word.stem] + 0.5) / (total + 0.5 * len(counts) + 1)) for word in said]
-    answer_pairs = [(a.stem, b.stem) for a, b in zip(answer.words, answer.words[1:], strict=False)]
+    answer_pairs = [(a.stem, b.stem) for a, b in pairwise(answer.words)]
     measures = {
         "share": sum(shares) / len(shares),
         "least": min(shares),
@@ -64,7 +65,7 @@ def _share(word: Word, stems: list[set[str]], prefixes: list[set[str]]) -> float
 
 def _accord(stems: list[set[str]]) -> float:
     """How like the others are to each other: with themselves at odds, they say less about the answer."""
-    couples = list(zip(stems, stems[1:], strict=False))[:10]
+    couples = list(pairwise(stems))[:10]
     if not couples:
         return 0.5
     return sum(len(a & b) / (len(a | b) or 1) for a, b in couples) / len(couples)

@@ -6,23 +6,36 @@ import re
 
 from apps.tasks.engine.hallucination.lexicon import MONTHS, NATIONS
 from apps.tasks.engine.hallucination.sources import PREFIX, Source, content
-from apps.tasks.engine.hallucination.text import NAME, NUMBER, Text, Word
+from apps.tasks.engine.hallucination.text import CONTENT, NAME, NUMBER, Text, Word
 from apps.tasks.engine.hallucination.types import Signal, Span
 
-_WANTS = (
-    ("person", re.compile(r"\bwho(?:m|se)?\b|\bquem\b|which (?:\S+ ){0,4}(?:actor|actress|singer|player|director|author|writer|person|man|woman)", re.I)),
-    ("date", re.compile(r"\bwhen\b|\bquando\b|what (?:date|day)|que data|que dia", re.I)),
-    ("year", re.compile(r"\b(?:what|which) year\b|\b(?:que|qual) ano\b", re.I)),
-    ("number", re.compile(r"how (?:many|much|old|long|far|tall|large|big|high)|\bquant[oa]s?\b|what number|population", re.I)),
-    ("nation", re.compile(r"nationality|nacionalidade|what (?:country|nation)|which country|\bqual país|que país|common", re.I)),
-    ("place", re.compile(r"\bwhere\b|\bonde\b|what (?:city|town|state|country|county)|which (?:city|town|state|country|county)|(?:que|qual) cidade", re.I)),
-    ("choice", re.compile(r"\bor\b|\bou\b", re.I)),
-    ("yes", re.compile(r"^\W*(?:is|are|was|were|do|does|did|has|have|can|could|will)\b", re.I)),
-)  # fmt: skip
+_WANTS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (
+            "person",
+            r"\bwho(?:m|se)?\b|\bquem\b|"
+            r"which (?:\S+ ){0,4}(?:actor|actress|singer|player|director|author|writer|person|man|woman)",
+        ),
+        ("date", r"\bwhen\b|\bquando\b|what (?:date|day)|que data|que dia"),
+        ("year", r"\b(?:what|which) year\b|\b(?:que|qual) ano\b"),
+        ("number", r"how (?:many|much|old|long|far|tall|large|big|high)|\bquant[oa]s?\b|what number|population"),
+        ("nation", r"nationality|nacionalidade|what (?:country|nation)|which country|\bqual país|que país|common"),
+        (
+            "place",
+            r"\bwhere\b|\bonde\b|what (?:city|town|state|country|county)|which (?:city|town|state|country|county)|"
+            r"(?:que|qual) cidade",
+        ),
+        ("choice", r"\bor\b|\bou\b"),
+        ("yes", r"^\W*(?:is|are|was|were|do|does|did|has|have|can|could|will)\b"),
+    )
+)
 _REQUEST = re.compile(
-    r"^\W*(?:please|tell|describe|explain|write|give|list|summari[sz]e|provide|por favor|fale|conte|descreva|explique|escreva|liste|resuma|diga)\b",
+    r"^\W*(?:please|tell|describe|explain|write|give|list|summari[sz]e|provide|por favor|fale|conte|descreva|explique|escreva|"
+    r"liste|resuma|diga)\b",
     re.IGNORECASE,
 )
+_STATEMENT = 3  # so few sentences beside a request are another statement on the same matter, not a source to keep to
 _SHORT = 8  # so few words are a phrase picked from somewhere, not a text
 
 
@@ -42,7 +55,7 @@ def scope(answer: Text, question: Text, source: Source) -> Signal | None:
         "echo": echoed / total,
         "echo_names": sum(_found(word, said, said_prefixes) for word in named) / len(named) if named else 0.5,
         "own": sum(word.stem not in asked_stems for word in own) / len(own) if own else 0.0,
-        "request": float(bool(_REQUEST.match(question.raw))),
+        "beside": float(0 < len(source.text.sentences) <= _STATEMENT and bool(_REQUEST.match(question.raw))),
         "is_question": float("?" in question.raw),
     }
     if source:
@@ -120,7 +133,7 @@ def _place_in_source(answer: Text, asked: list[Word], source: Source) -> dict[st
 
     places = [place for word in own for place in source.places.get(word.stem, ())][:24]
     if not places:
-        return {"near": 0.0, "near_sentence": 0.0, "is_there": 0.0, "times": 0.0}
+        return {"near": 0.0, "near_sentence": 0.0, "is_there": 0.0, "times": 0.0, "cut_name": 0.0, "head_near": 0.0}
     best = max(sentence_company(number) for number in range(len(source.text.sentences)))
     return {
         "near": max(company(place, 8) for place in places),
@@ -128,5 +141,32 @@ def _place_in_source(answer: Text, asked: list[Word], source: Source) -> dict[st
         "is_there": 1.0,
         "times": float(min(5, max(len(source.places.get(word.stem, ())) for word in own))),
         "first": places[0] / len(words),
+        "cut_name": _cut_name(answer, source),
+        "head_near": _head_near(answer, asked, places, source),
         "subject": float(places[0] == source.text.sentences[words[places[0]].sentence][0]),
     }
+
+
+def _cut_name(answer: Text, source: Source) -> float:
+    """1 where the phrase, wherever it stands in the sources, is a piece of a longer name."""
+    stems = [word.stem for word in answer.words]
+    words = source.text.words
+    cuts = []
+    for place in source.places.get(stems[0], ()):
+        after = place + len(stems)
+        if [word.stem for word in words[place:after]] == stems:
+            goes_on = after < len(words) and words[after].kind == NAME and words[after].start - words[after - 1].end == 1
+            came_from = place > 0 and words[place - 1].kind == NAME and words[place].start - words[place - 1].end == 1
+            cuts.append((goes_on and words[after - 1].kind == NAME) or (came_from and words[place].kind == NAME))
+    return float(bool(cuts) and all(cuts))
+
+
+def _head_near(answer: Text, asked: list[Word], places: list[int], source: Source) -> float:
+    """1 where what was asked for ("which film") is named within a few words of the phrase in the sources."""
+    head = next((word for word in asked if word.kind == CONTENT), None)
+    if head is None:
+        return 0.5
+    own = {word.stem for word in answer.words}
+    words = source.text.words
+    near = {word.stem for place in places for word in words[max(0, place - 7) : place + 8]} - own
+    return float(head.stem in near)

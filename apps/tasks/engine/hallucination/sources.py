@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
 
 from apps.tasks.engine.hallucination.lexicon import NEGATING_PREFIXES, NEGATORS, OPPOSITE_PAIRS
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, Text, Word, stem
 
 PREFIX = 5
+SYNONYMS = Path(__file__).with_name("synonyms.txt")
 PLACES = 12  # a word that stands in the sources more often is looked at in so many places
 _AFFIRMED_AFTER = 4  # a negator reaches so many words ahead
 
@@ -28,11 +31,11 @@ class Source:
             if not numbers or numbers[-1] != word.sentence:
                 numbers.append(word.sentence)
         stems = [word.stem for word in text.words]
-        self.pairs = set(zip(stems, stems[1:], strict=False))
+        self.pairs = set(pairwise(stems))
         self.triples = set(zip(stems, stems[1:], stems[2:], strict=False))
         self.prefixes = {item[:PREFIX] for item in self.places if len(item) >= PREFIX}
         self.words = {word.text for word in text.words}
-        self.negated = frozenset(negated_stems(text.words))
+        self.negated = Counter(word.stem for word in negated_words(text.words))
 
     def __contains__(self, item: str) -> bool:
         return item in self.places
@@ -45,10 +48,13 @@ class Source:
         return math.log1p(len(self.text.sentences) / (0.5 + len(self.sentences_with.get(item, ()))))
 
     def support(self, word: Word) -> float:
-        """1 the word stands there, 0.6 one of the same beginning does, 0 neither."""
-        if word.stem in self.places:
+        """1 the word stands there, 0.8 one of its meaning does, 0.6 one of the same beginning, 0 none of these."""
+        item = word.stem
+        if item in self.places:
             return 1.0
-        return 0.6 if len(word.stem) >= PREFIX and word.stem[:PREFIX] in self.prefixes else 0.0
+        if any(other in self.places for other in synonyms().get(item, ())):
+            return 0.8
+        return 0.6 if len(item) >= PREFIX and item[:PREFIX] in self.prefixes else 0.0
 
     def distance(self, first: str, second: str) -> int | None:
         """Words from the one to the nearest of the other: positive where `second` comes later."""
@@ -76,9 +82,9 @@ def content(words: Iterable[Word]) -> list[Word]:
     return [word for word in words if word.kind != FUNCTIONAL and word.text not in NEGATORS]
 
 
-def negated_stems(words: tuple[Word, ...]) -> set[str]:
-    """Stems of the content words that a negator stands before, in the same sentence."""
-    found: set[str] = set()
+def negated_words(words: Iterable[Word]) -> list[Word]:
+    """The content words that a negator stands shortly before, in the same sentence."""
+    found: list[Word] = []
     reach, sentence = 0, -1
     for word in words:
         if word.sentence != sentence:
@@ -88,8 +94,12 @@ def negated_stems(words: tuple[Word, ...]) -> set[str]:
         elif reach:
             reach -= 1
             if word.kind != FUNCTIONAL:
-                found.add(word.stem)
+                found.append(word)
     return found
+
+
+def negated_stems(words: Iterable[Word]) -> set[str]:
+    return {word.stem for word in negated_words(words)}
 
 
 def is_negator(word: str) -> bool:
@@ -108,8 +118,27 @@ def opposites() -> dict[str, frozenset[str]]:
     return {item: frozenset(others) for item, others in both.items()}
 
 
+@lru_cache(maxsize=1)
+def synonyms() -> dict[str, frozenset[str]]:
+    """The stems of each stem's synonyms; two that are also opposites of each other do not count."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in SYNONYMS.read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            group = {stem(word) for word in line.split()}
+            for item in group:
+                found[item] |= group - {item}
+    return {item: frozenset(others - opposites().get(item, frozenset())) for item, others in found.items()}
+
+
 def are_opposite(one: Word, other: Word) -> bool:
     if other.stem in opposites().get(one.stem, ()):
         return True
-    longer, shorter = (one.text, other.text) if len(one.text) > len(other.text) else (other.text, one.text)
-    return len(shorter) > 3 and any(longer == prefix + shorter for prefix in NEGATING_PREFIXES)
+    return other.text in prefixed(one.text)
+
+
+def prefixed(word: str) -> set[str]:
+    """The word with a negating prefix put on or taken off."""
+    if len(word) < 4:
+        return set()
+    cut = {word[len(prefix) :] for prefix in NEGATING_PREFIXES if word.startswith(prefix) and len(word) - len(prefix) > 3}
+    return cut | {prefix + word for prefix in NEGATING_PREFIXES}

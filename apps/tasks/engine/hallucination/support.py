@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 from apps.tasks.engine.hallucination.lexicon import MODALS, QUANTIFIERS
 from apps.tasks.engine.hallucination.sources import Source, are_opposite, content, is_negator, negated_stems
@@ -71,7 +72,7 @@ def _read(words: Sequence[Word], source: Source, asked: set[str]) -> Reading:
     there = {word.stem for number in nearest for word in source.text.of_sentence(number)}
     window = sum(rarity for word, rarity in zip(said, rarities, strict=True) if word.stem in there) / total
     stems = [word.stem for word in words]
-    pairs = list(zip(stems, stems[1:], strict=False))
+    pairs = list(pairwise(stems))
     triples = list(zip(stems, stems[1:], stems[2:], strict=False))
     parted, turned = _company(said, source)
     return Reading(
@@ -90,7 +91,7 @@ def _read(words: Sequence[Word], source: Source, asked: set[str]) -> Reading:
 def _company(said: list[Word], source: Source) -> tuple[float, float]:
     """Shares of neighbours, both in the sources, that stand far apart there, or the other way round."""
     known = parted = turned = 0
-    for one, other in zip(said, said[1:], strict=False):
+    for one, other in pairwise(said):
         if one.stem == other.stem or one.stem not in source or other.stem not in source:
             continue
         known += 1
@@ -175,7 +176,8 @@ def contradiction(answer: Text, source: Source) -> Signal | None:
     measures["least_likeness"] = min((found.ratio for found in sums), default=0.0)
     strong = sum(found.opposite + found.negation + found.number for found in sums)
     weak = sum(found.name + found.clean for found in sums)
-    return Signal("contradiction", 1 - 0.6**strong * 0.85**weak, tuple(spans), measures)
+    score = 1 - 0.6**strong * 0.85**weak
+    return Signal("contradiction", score, tuple(spans), {**measures, "score": score})
 
 
 def _differences(said: Sequence[Word], given: Sequence[Word], source: Source) -> tuple[Differences, list[Span]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from apps.tasks.engine.hallucination.text import Text
 from apps.tasks.engine.hallucination.types import Signal, Span
@@ -14,7 +15,8 @@ _YEAR = re.compile(
 )
 _BORN = re.compile(r"\b(?:born|nascid[oa]|nasceu|b\.)\b[^.;()]{0,60}?\b(1[0-9]\d\d|20\d\d)\b", re.IGNORECASE)
 _DIED = re.compile(
-    r"\b(?:died|passed away|was killed|morreu|faleceu|falecid[oa]|mort[oa])\b[^.;()]{0,40}?\b(?:in|on|em|de|,)\s*[^.;()]{0,20}?\b(1[0-9]\d\d|20\d\d)\b",
+    r"\b(?:died|passed away|was killed|morreu|faleceu|falecid[oa]|mort[oa])\b[^.;()]{0,40}?\b(?:in|on|em|de|,)\s*"
+    r"[^.;()]{0,20}?\b(1[0-9]\d\d|20\d\d)\b",
     re.IGNORECASE,
 )
 _LIFE = re.compile(
@@ -118,5 +120,5 @@ def _lonely(years: list[Year]) -> float:
     values = sorted({year.value for year in years})
     if len(values) < 3:
         return 0.0
-    gaps = [b - a for a, b in zip(values, values[1:], strict=False)]
-    return math.log1p(max(gaps[0], gaps[-1], *(min(pair) for pair in zip(gaps, gaps[1:], strict=False))))
+    gaps = [b - a for a, b in pairwise(values)]
+    return math.log1p(max(gaps[0], gaps[-1], *(min(pair) for pair in pairwise(gaps))))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from apps.tasks.engine.hallucination.lexicon import FUNCTION, MONTHS, NUMBER_WORDS
+from apps.tasks.engine.hallucination.lexicon import FUNCTION, IRREGULAR, MONTHS, NUMBER_WORDS
 
 NUMBER, NAME, CONTENT, FUNCTIONAL = "number", "name", "content", "function"
 
@@ -112,6 +112,7 @@ def stem(word: str) -> str:
         return str(NUMBER_WORDS[word])
     if word.endswith(("'s", "’s")):
         word = word[:-2]
+    word = IRREGULAR.get(word, word)
     if not word.isascii():
         word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
     if len(word) <= _LEAST_STEM or word in MONTHS:

@@ -11,11 +11,12 @@ from apps.tasks.engine.hallucination.types import Signal, Span
 
 _URL = re.compile(r"https?://[^\s<>()\"']+|www\.[^\s<>()\"']+|\b10\.\d{4,9}/\S+|\bdoi:\S+", re.IGNORECASE)
 _CITATION = re.compile(
-    r"\(\s*[A-ZÀ-Ý][\w'’-]+(?:\s+(?:et al\.?|and|e|&)\s*[A-ZÀ-Ý]?[\w'’-]*)?,?\s+(?:1[5-9]|20)\d\d[a-z]?\s*\)|\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]"
+    r"\(\s*[A-ZÀ-Ý][\w'’-]+(?:\s+(?:et al\.?|and|e|&)\s*[A-ZÀ-Ý]?[\w'’-]*)?,?\s+"
+    r"(?:1[5-9]|20)\d\d[a-z]?\s*\)|\[\d{1,3}(?:\s*[,–-]\s*\d{1,3})*\]"
 )
 _QUOTE = re.compile(r"[\"“”]([^\"“”]{8,200})[\"“”]")
 _REASON = {NUMBER: "number_not_in_sources", NAME: "name_not_in_sources"}
-_COMPANY = 5
+_SMALL = frozenset("two three dois duas três zero twice thrice duas".split())  # what a retelling counts for itself
 
 
 def unverified(answer: Text, source: Source, question: Text) -> Signal | None:
@@ -28,7 +29,7 @@ def unverified(answer: Text, source: Source, question: Text) -> Signal | None:
     spans = _addresses(answer, source)
     given = {word.stem for word in question.words}
     said = content(answer.words)
-    facts = [word for word in said if word.kind in _REASON]
+    facts = [word for word in said if word.kind in _REASON and not (word.kind == NUMBER and word.text in _SMALL)]
     measures: dict[str, float] = {
         "addresses": float(min(3, len(spans))),
         "facts": len(facts) / len(said) if said else 0.0,
@@ -102,6 +103,7 @@ def _strangers(answer: Text, source: Source) -> dict[str, float]:
         "hedges": sum(text in HEDGES for text in texts) / len(texts),
         "wrong_sex": float(wrong_sex),
         "nobody": float(first_sentence[0].text in PRONOUNS),
+        "nobody_at_first": float(first_sentence[0].text in PRONOUNS and len(answer.sentences) > 1),
         "dangling": _dangling(answer),
         "asks": float("?" in answer.raw),
         "strange_function": sum(word.kind == FUNCTIONAL and word.text not in source.words for word in answer.words) / len(texts),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from apps.tasks.engine.hallucination.lexicon import FIRST_PERSON, MODALS, MONTHS, PRONOUNS, QUANTIFIERS
-from apps.tasks.engine.hallucination.sources import Source, content, is_negator, opposites
+from itertools import pairwise
+
+from apps.tasks.engine.hallucination.lexicon import FIRST_PERSON, MODALS, MONTHS, ORDINALS, PRONOUNS, QUANTIFIERS
+from apps.tasks.engine.hallucination.sources import Source, content, is_negator, negated_stems, opposites, prefixed
 from apps.tasks.engine.hallucination.text import CONTENT, NAME, NUMBER, Text, Word, names
 from apps.tasks.engine.hallucination.types import Signal, Span
 
 _WINDOW = 3  # sentences of the sources that a sentence of the answer is held against
 _REACH = 12  # words
 _NEIGHBOURS = 4  # content words on each side
+_COUNTED = ("negators", "limits", "amounts", "modals", "opposites", "pronouns", "ordinals")
 _LIMITING = frozenset("only just merely solely apenas somente só exclusivamente".split())
 
 
@@ -19,7 +22,7 @@ def wording(answer: Text, source: Source, question: Text) -> Signal | None:
         return None
     spans: list[Span] = []
     asked = {word.stem for word in question.words}
-    counts = dict.fromkeys(("negators", "limits", "amounts", "modals", "opposites", "pronouns"), 0)
+    counts = dict.fromkeys(_COUNTED, 0)
     claims, carried = 0.0, 0.0
     for number in range(len(answer.sentences)):
         words = answer.of_sentence(number)
@@ -35,9 +38,10 @@ def wording(answer: Text, source: Source, question: Text) -> Signal | None:
     breadth = max(1.0, len(answer.sentences) ** 0.5)
     measures = {key: value / breadth for key, value in counts.items()}
     measures["claims_carried"] = carried / claims if claims else 0.5
+    measures |= _turned(answer, source, spans)
     measures |= _halves(answer, source, spans) | _anchors(answer, source) | _values(answer, source, asked)
     score = 1 - 0.65 ** (counts["opposites"] + counts["negators"]) * 0.8 ** (counts["limits"] + len(spans) / 2)
-    return Signal("wording", min(1.0, score), tuple(spans), measures)
+    return Signal("wording", score, tuple(spans), {**measures, "score": score})
 
 
 def _turns(words: tuple[Word, ...], there: list[Word], counts: dict[str, int], spans: list[Span]) -> None:
@@ -55,22 +59,40 @@ def _turns(words: tuple[Word, ...], there: list[Word], counts: dict[str, int], s
         counts["limits"] += word.text in _LIMITING
         counts["amounts"] += word.text in QUANTIFIERS
         counts["modals"] += word.text in MODALS
+        counts["ordinals"] += word.text in ORDINALS
         counts["pronouns"] += word.text in PRONOUNS
-        if word.stem not in stems and any(item in stems and item not in own for item in opposites().get(word.stem, ())):
+        if word.stem not in stems and (
+            any(item in stems and item not in own for item in opposites().get(word.stem, ())) or prefixed(word.text) & texts
+        ):
             counts["opposites"] += 1
             spans.append(Span(word.start, word.end, "opposite_of_source"))
+
+
+def _turned(answer: Text, source: Source, spans: list[Span]) -> dict[str, float]:
+    """Words that are negated here and never there, or always there and not here."""
+    here = negated_stems(answer.words)
+    put_in = [
+        word for word in content(answer.words) if word.stem in here and word.stem in source and not source.negated[word.stem]
+    ]
+    taken_out = [
+        word
+        for word in content(answer.words)
+        if word.stem not in here and 0 < source.negated[word.stem] == len(source.places[word.stem])
+    ]
+    spans += [Span(word.start, word.end, "negation_differs") for word in (*put_in, *taken_out)]
+    return {"negation_in": min(2.0, len(put_in)), "negation_out": min(2.0, len(taken_out))}
 
 
 def _halves(answer: Text, source: Source, spans: list[Span]) -> dict[str, float]:
     """Names and dates of which the sources have the one half beside another, and numbers with another unit."""
     name_breaks = date_breaks = unit_breaks = 0
     for run in names(answer):
-        for one, other in zip(run, run[1:], strict=False):
+        for one, other in pairwise(run):
             known = (one.stem in source) + (other.stem in source)
             if known == 1 or (known == 2 and (one.stem, other.stem) not in source.pairs):
                 name_breaks += 1
                 spans.append(Span(one.start, other.end, "name_half_changed"))
-    for one, other in zip(answer.words, answer.words[1:], strict=False):
+    for one, other in pairwise(answer.words):
         is_date = (one.text in MONTHS and other.kind == NUMBER) or (one.kind == NUMBER and other.text in MONTHS)
         if is_date and (one.stem in source or other.stem in source) and (one.stem, other.stem) not in source.pairs:
             date_breaks += 1
