@@ -15,7 +15,7 @@ from apps.common.models import MONEY
 from apps.providers.forms import RefusableForm
 from apps.providers.models import Budget
 
-PERIOD_WORDS = {Budget.Period.DAY: _("A day"), Budget.Period.MONTH: _("A month")}
+PERIOD_WORDS = {Budget.Period.DAY: _("Day"), Budget.Period.MONTH: _("Month")}
 TEAM = "team"
 
 
@@ -30,7 +30,7 @@ class BudgetForm(RefusableForm):
         **MONEY,
     )
     period = forms.ChoiceField(
-        label=_("In"), choices=list(PERIOD_WORDS.items()), help_text=_("Days and months begin at midnight, UTC.")
+        label=_("Per"), choices=list(PERIOD_WORDS.items()), help_text=_("Days and months begin at midnight, UTC.")
     )
     alert_percent = forms.IntegerField(label=_("Warn at, % of the limit"), min_value=1, max_value=100, initial=80)
     name = forms.CharField(label=_("Name"), max_length=120, required=False)

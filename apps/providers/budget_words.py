@@ -25,6 +25,14 @@ def called(scope: str, period: str, *, name: str = "", person: str = "") -> str:
     return _("the daily budget of a virtual key") if period == "day" else _("the monthly budget of a virtual key")
 
 
+def whose(scope: str, *, person: str = "") -> str:
+    if scope == "team":
+        return _("the whole team")
+    if scope == "person":
+        return person
+    return _("a virtual key of %(person)s") % {"person": person} if person else _("a virtual key")
+
+
 def refusal(budget: Mapping[str, Any]) -> str:
     """Which budget, how much is left, when it is renewed, and what to do. Takes what OverBudget carries as `budget`."""
     about = {

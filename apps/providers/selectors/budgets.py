@@ -53,6 +53,7 @@ def budget_state(actor: Actor, budget: Budget) -> dict[str, Any]:
     person = budget.person.short_name if budget.person else ""
     return {
         "title": budget_words.called(budget.scope, budget.period, name=budget.name, person=person),
+        "whose": budget_words.whose(budget.scope, person=person),
         "spent_usd": spent,
         "held_usd": held,
         "left_usd": left,

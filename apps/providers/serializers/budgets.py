@@ -30,6 +30,7 @@ class BudgetPersonSerializer(serializers.Serializer):
 
 class BudgetStateSerializer(serializers.Serializer):
     title = serializers.CharField(help_text="What it is called, in the language of the request.")
+    whose = serializers.CharField(help_text="For whom it is, in the language of the request.")
     spent_usd = serializers.DecimalField(**MONEY, help_text="In the day or month of now.")
     held_usd = serializers.DecimalField(**MONEY, help_text="What calls under way have set aside.")
     left_usd = serializers.DecimalField(**MONEY, help_text="What a new call can still cost.")

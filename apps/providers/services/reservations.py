@@ -68,7 +68,7 @@ def budget_reserve(
     )
     wanted.left_usd = wanted.amount_usd
     try:
-        return _set_aside(wanted, keys)
+        return _set_aside(wanted, keys, is_repeatable=public_id is not None)
     except OverBudget as refused:
         if not transaction.get_connection().in_atomic_block:
             refusal_tell(refused)
@@ -127,7 +127,7 @@ def usage_count(usage: CreditUsage) -> None:
 
 
 @again_after_deadlock
-def _set_aside(wanted: Reservation, keys: list[int]) -> Reservation:
+def _set_aside(wanted: Reservation, keys: list[int], *, is_repeatable: bool) -> Reservation:
     now = timezone.now()
     budgets = budgets_locked(keys)
     for budget in budgets:
@@ -136,7 +136,7 @@ def _set_aside(wanted: Reservation, keys: list[int]) -> Reservation:
     refusing = [budget for budget in budgets if budget.spent_usd + held[budget.scope] + wanted.amount_usd > budget.limit_usd]
     if refusing:
         raise _refusal(refusing, wanted, held, now)
-    if known := Reservation.objects.filter(public_id=wanted.public_id).first():
+    if is_repeatable and (known := Reservation.objects.filter(public_id=wanted.public_id).first()):
         return known
     wanted.save(force_insert=True)
     return wanted

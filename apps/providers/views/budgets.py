@@ -20,7 +20,7 @@ from apps.providers.views.parts import Asked
 
 @require_GET
 def budget_list(request: Asked) -> HttpResponse:
-    budgets = list(selectors.budgets_visible(request.actor))
+    budgets = sorted(selectors.budgets_visible(request.actor), key=_place)
     for budget in budgets:
         budget.state = _shown(request, budget)  # type: ignore[attr-defined]
     return render(request, "providers/budgets.html", {"budgets": budgets})
@@ -62,6 +62,12 @@ def budget_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     services.budget_delete(request.actor, selectors.access_budget(request.actor, id))
     messages.success(request, _("The budget was deleted. It holds nothing back any more."))
     return redirect("providers:budgets")
+
+
+def _place(budget: Budget) -> tuple:
+    """What holds for all comes first."""
+    whose = budget.person.short_name if budget.person else ""
+    return (list(Budget.Scope).index(Budget.Scope(budget.scope)), whose, budget.period, budget.pk)
 
 
 def _shown(request: Asked, budget: Budget) -> dict[str, Any]:
