@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.providers.views import accounts, breakers, budgets, found, keys, management, models, prices, providers, specialized, trials
+from apps.providers.views import (
+    accounts,
+    breakers,
+    budgets,
+    found,
+    keys,
+    management,
+    models,
+    prices,
+    providers,
+    specialized,
+    trials,
+)
 
 app_name = "providers"
 urlpatterns = [
@@ -20,7 +32,6 @@ urlpatterns = [
     path("providers/<uuid:id>/toggle/", providers.provider_toggle, name="toggle"),
     path("providers/<uuid:id>/delete/", providers.provider_delete, name="delete"),
     path("providers/<uuid:id>/reset/", breakers.provider_reset, name="reset"),
-    path("models/<uuid:id>/reset/", breakers.model_reset, name="model_reset"),
     path("api-keys/", keys.key_list, name="keys"),
     path("api-keys/new/", keys.key_choose, name="key_choose"),
     path("api-keys/new/<slug:slug>/", keys.key_new, name="key_new"),

@@ -9,7 +9,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.providers import services
+from apps.providers import memory, services
 from apps.providers.models import AIModel, ModelDownload
 from tests.factories import make_actor
 from tests.providers.rows import make_model, make_provider
@@ -29,6 +29,12 @@ def client(actor):
     client = APIClient()
     client.force_login(actor.user)
     return client
+
+
+@pytest.fixture(autouse=True)
+def much_memory(monkeypatch):
+    monkeypatch.setattr(memory, "machine_memory", lambda: memory.Space("ram", "", 64 * 2**30, 60 * 2**30))
+    monkeypatch.setattr(memory, "gpus", list)
 
 
 @pytest.fixture

@@ -65,6 +65,8 @@ class LMStudio:
     token: str = ""  # "" is off, the default there
     load_s: float = 0.0
     loads_when_asked: bool = True  # just-in-time loading
+    loading: int = 0  # loads under way
+    most_loading: int = 0  # at one moment, so far
     cuts_loads: bool = False  # the connection of a load request is lost, the load goes on
     upstream: str = ""
     upstream_key: str = ""
@@ -158,7 +160,12 @@ class LMStudio:
             assert request.transport
             request.transport.abort()
             return web.Response()
-        await asyncio.sleep(self.load_s)
+        self.loading += 1
+        self.most_loading = max(self.most_loading, self.loading)
+        try:
+            await asyncio.sleep(self.load_s)
+        finally:
+            self.loading -= 1
         instance_id = model.add_instance(body.get("context_length"))  # another one at each call: issue 1751
         answer = {"type": model.type, "instance_id": instance_id, "load_time_seconds": self.load_s, "status": "loaded"}
         return web.json_response(answer)

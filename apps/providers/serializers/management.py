@@ -40,7 +40,7 @@ class ModelStateSerializer(serializers.Serializer):
     display_name = serializers.CharField()
     state = serializers.ChoiceField(choices=AIModel.State.choices)
     state_label = serializers.CharField()
-    status = serializers.ChoiceField(choices=list(STATUSES))
+    status = serializers.CharField(help_text="One of: " + ", ".join(STATUSES))
     status_label = serializers.CharField()
     mark = serializers.CharField(help_text="Stands beside the words, never alone.")
     is_usable = serializers.BooleanField()
@@ -92,7 +92,7 @@ class NeedsSerializer(serializers.Serializer):
 
 class SuggestionSerializer(serializers.Serializer):
     model = ModelStateSerializer()
-    group = serializers.ChoiceField(choices=GROUPS)
+    group = serializers.CharField(help_text="external, loaded or not_loaded")
     reason = serializers.CharField()
 
 
@@ -104,7 +104,7 @@ class RejectedSerializer(serializers.Serializer):
 
 
 class SuggestionsSerializer(serializers.Serializer):
-    order = serializers.ListField(child=serializers.ChoiceField(choices=GROUPS))
+    order = serializers.ListField(child=serializers.CharField())
     needs = serializers.ListField(child=serializers.CharField())
     practice_only = serializers.BooleanField()
     suggestion = SuggestionSerializer(allow_null=True, help_text="The first of `alternatives`.")

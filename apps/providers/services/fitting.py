@@ -23,7 +23,7 @@ from apps.providers.errors import DoesNotFit, EngineError
 from apps.providers.memory import Space
 from apps.providers.models import AIModel, CallSlot, Provider
 
-GIGABYTE = 2**30
+GIGABYTE = 10**9
 KINDS_USUALLY_HERE = ("lmstudio", "ollama", "llamacpp")  # without an address theirs is a port of this machine
 
 
@@ -132,7 +132,8 @@ def in_flight_models(keys: list[int]) -> dict[int, int]:
 
 
 def size_words(size_bytes: int) -> str:
-    return f"{size_bytes / GIGABYTE:.1f} GB" if size_bytes >= GIGABYTE else f"{size_bytes / 2**20:.0f} MB"
+    """In the decimal units that files are sold by, as on the pages."""
+    return f"{size_bytes / GIGABYTE:.1f} GB" if size_bytes >= GIGABYTE else f"{size_bytes / 10**6:.0f} MB"
 
 
 def _words(model: AIModel, fit: Fit, could_go: list[AIModel]) -> str:

@@ -164,13 +164,15 @@ def model_from(provider: Provider, info: ModelInfo) -> AIModel:
 def _update(model: AIModel, provider: Provider, info: ModelInfo, in_memory: ModelInfo | None, *, is_loading: bool) -> bool:
     """Whether anything differed from what was known."""
     facts = {field: value for field, value in _facts(provider, info).items() if field not in model.human_edits}
-    facts |= {"state": _state_of(info), "last_error": _problem_of(info)}
-    changed = [field for field, value in facts.items() if getattr(model, field) != value]
-    for field in changed:
+    facts |= {"state": _state_of(info), "last_error": _problem_of(info)} | _memory_of(info, in_memory)
+    if is_loading:  # whoever is at it knows better than any list
+        facts.pop("state")
+    differing = [field for field, value in facts.items() if getattr(model, field) != value]
+    for field in differing:
         setattr(model, field, facts[field])
-    if changed:
-        model.save(update_fields=[*changed, "updated_at"])
-    return bool(changed)
+    if differing:
+        model.save(update_fields=[*differing, "updated_at"])
+    return bool(differing)
 
 
 def _memory_of(info: ModelInfo, in_memory: ModelInfo | None) -> dict[str, Any]:

@@ -25,14 +25,6 @@ def provider_reset(request: Asked, id: uuid.UUID) -> HttpResponse:
     return redirect("providers:detail", provider.public_id)
 
 
-@require_POST
-def model_reset(request: Asked, id: uuid.UUID) -> HttpResponse:
-    model = selectors.access_model(request.actor, id)
-    services.breaker_reset(request.actor, model=model)
-    messages.success(request, _("%s is asked again from now on.") % model)
-    return redirect("providers:model", model.public_id)
-
-
 def provider_calls_shown(request: Asked, provider: Provider) -> dict[str, Any]:
     """For the page of a provider: whether it rests, and how many calls it answers now. One query."""
     return {

@@ -55,6 +55,7 @@ def found_look(request: Asked) -> HttpResponse:
 @require_POST
 def found_accept(request: Asked, id: uuid.UUID) -> HttpResponse:
     found = selectors.access_discovery(request.actor, id)
+    request.actor.must_work()
     try:
         model = async_to_sync(services.discovery_accept)(request.actor, found)
     except OrquestradorError as error:
@@ -67,6 +68,7 @@ def found_accept(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def found_ignore(request: Asked, id: uuid.UUID) -> HttpResponse:
     found = selectors.access_discovery(request.actor, id)
+    request.actor.must_work()
     try:
         services.discovery_ignore(request.actor, found)
     except OrquestradorError as error:
@@ -79,6 +81,8 @@ def found_ignore(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def download_list(request: Asked) -> HttpResponse:
     """What servers were told to fetch, how far that is and whether it is whole; and a form to have one fetched."""
+    if request.method == "POST":
+        request.actor.must_work()
     able = _who_fetches(request)
     form = DownloadForm(request.POST or None, providers=able)
     if request.method == "POST" and form.is_valid():

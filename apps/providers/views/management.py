@@ -10,6 +10,7 @@ from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -128,8 +129,11 @@ def models_reset(request: Asked) -> HttpResponse:
 def model_load(request: Asked, id: uuid.UUID) -> HttpResponse:
     """GET: a form with the options that its server takes. POST: the load begins in the background."""
     model = selectors.access_model(request.actor, id)
+    request.actor.must_work()
     services.must_load(model)
-    form = LoadForm(request.POST or None, options=load_options_of(model.provider.kind) or frozenset())
+    form = LoadForm(
+        request.POST if request.method == "POST" else None, options=load_options_of(model.provider.kind) or frozenset()
+    )
     back = _back_url(request)
     context = {"model": model, "form": form, "back": back, "last_s": selectors.usual_load_s(selectors.loads_of(model))}
     if request.method == "GET" or not form.is_valid():
@@ -151,6 +155,7 @@ def model_load(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def load_cancel(request: Asked, id: uuid.UUID) -> HttpResponse:
     model = selectors.access_model(request.actor, id)
+    request.actor.must_work()
     return _done(request, lambda: services.load_cancel(request.actor, model), _("Loading “%s” is being given up.") % model)
 
 
@@ -158,6 +163,7 @@ def load_cancel(request: Asked, id: uuid.UUID) -> HttpResponse:
 def model_unload(request: Asked, id: uuid.UUID) -> HttpResponse:
     """Asks again where it is answering just now."""
     model = selectors.access_model(request.actor, id)
+    request.actor.must_work()
     try:
         async_to_sync(services.model_unload)(request.actor, model, force=request.POST.get("force") == "1")
     except ModelInUse as error:
@@ -173,8 +179,9 @@ def model_unload(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def model_reset(request: Asked, id: uuid.UUID) -> HttpResponse:
     model = selectors.access_model(request.actor, id)
-    said = _("The failure of “%s” was forgotten: it may be asked again.") % model
-    return _done(request, lambda: services.model_reset(request.actor, model), said)
+    services.model_reset(request.actor, model)
+    messages.success(request, _("The failure of “%s” was forgotten: it may be asked again.") % model)
+    return redirect(_back_url(request, reverse("providers:model", args=[model.public_id])))
 
 
 @require_POST
@@ -242,8 +249,8 @@ def _back(request: Asked) -> HttpResponse:
     return redirect(_back_url(request))
 
 
-def _back_url(request: Asked) -> str:
-    """Where the person came from, if that is a page of ours; else the list."""
+def _back_url(request: Asked, usual: str = "/models/") -> str:
+    """Where the person came from, if that is a page of ours; else the usual place."""
     given = request.POST.get("back") or request.GET.get("back") or ""
     is_ours = given.startswith("/") and url_has_allowed_host_and_scheme(given, allowed_hosts=None)
-    return given if is_ours else "/models/"
+    return given if is_ours else usual
