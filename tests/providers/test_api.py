@@ -207,7 +207,7 @@ def test_servers_on_this_machine_are_found(client, monkeypatch):
     with listing({"/api/version": {"version": "0.12"}, "/api/tags": {"models": [{"name": "llama3.1:8b"}]}}) as server:
         monkeypatch.setattr(discovery, "PORTS", {server.port: ("ollama",)})
         (found,) = client.post("/api/providers/discover/").json()
-    assert (found["display_name"], found["kind"], found["models"]) == ("Ollama", "openai_compatible", ["llama3.1:8b"])
+    assert (found["display_name"], found["kind"], found["models"]) == ("Ollama", "ollama", ["llama3.1:8b"])
 
 
 # ── Models ────────────────────────────────────────────────────────────────────────────────────────────────────────

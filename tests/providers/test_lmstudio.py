@@ -48,6 +48,7 @@ class TestWithLMStudio(AdapterContract):
     long_prompt = "What is 2 + 3?"
     json_prompt = "Is 5 larger than 3? Answer yes or no."
     embedding_model = "text-embedding-practice"
+    gives_logprobs = True  # llama.cpp answers behind the stand-in; LM Studio itself gives none
     context_prompt = "one two three four " * 3000
     version = "v1"
 
