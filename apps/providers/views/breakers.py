@@ -41,8 +41,6 @@ def model_calls_shown(request: Asked, model: AIModel) -> dict[str, Any]:
     traffic = selectors.traffic_of([server.provider for server in servers]) if servers else {}
     return {
         "breaker": selectors.breaker_state(model),
-        "reset_url": reverse("providers:model_reset", args=[model.public_id]),
-        "may_reset": request.actor.can_work,
         "servers": [
             {
                 "model": server,
