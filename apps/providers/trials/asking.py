@@ -198,7 +198,8 @@ def _end(
                 latency_ms=hearing.latency_ms,
                 reservation=reservation,
             )
-            row.cost_usd = row.usage.cost_usd if partial else None
+            is_known = partial is not None or not row.usage.is_estimated  # what a vendor counts of a cut answer nobody knows
+            row.cost_usd = row.usage.cost_usd if is_known else None
         row.save()
 
 

@@ -47,7 +47,8 @@ async def asked_fitting(
         except ContextTooLong:
             if model.profile == "compact" or refused == REFUSALS_TO_HEED:
                 raise
-            window = (window or tokens_of(make_prompt(ctx.task, subtask, inputs))) // 2
+            asked = tokens_of(make_prompt(ctx.task, subtask, inputs))
+            window = min(asked, window or asked, model.context_window or asked) // 2
     raise AssertionError("unreachable")
 
 

@@ -35,7 +35,8 @@ class ConnectedAIs:
     async def candidates(self) -> list[Candidate]:
         rows = await in_db(_rows_for, self.task)
         self._rows.update({str(row.public_id): row for row in rows})
-        return [candidate_of(*servers) for servers in servers_grouped(rows, first=set(self.task.cast.values()))]
+        preferred = {model for persona in await self.personas() for model in persona.models}
+        return [candidate_of(*servers) for servers in servers_grouped(rows, first={*self.task.cast.values(), *preferred})]
 
     async def personas(self) -> list[Persona]:
         return [] if self.task.is_sample else await in_db(personas_of, self.task.team_id)
