@@ -76,12 +76,14 @@ def _is(status: str) -> Q:
     on = Q(is_active=True, provider__status=Provider.Status.ACTIVE)
     gone = Q(state=State.INACTIVE)
     failed = on & ~gone & _failed()
-    well = on & ~gone & ~Q(pk__in=AIModel.objects.filter(_failed()).values("pk"))
+    loading = Q(state=State.LOADING) | Q(pk__in=ModelLoad.objects.filter(is_open=True).values("model"))
+    failed &= ~loading
+    well = on & ~gone & ~loading & ~Q(pk__in=AIModel.objects.filter(_failed()).values("pk"))
     return {
         "failed": failed,
-        "loading": well & Q(state=State.LOADING),
+        "loading": on & ~gone & loading,
         "loaded": well & Q(state=State.LOADED),
-        "external": well & Q(provider__is_local=False) & ~Q(state__in=(State.LOADING, State.LOADED)),
+        "external": well & Q(provider__is_local=False) & ~Q(state=State.LOADED),
         "not_loaded": well & Q(provider__is_local=True, state__in=(State.AVAILABLE, State.UNKNOWN)),
         "off": ~gone & ~on,
         "gone": gone,

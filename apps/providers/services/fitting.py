@@ -92,7 +92,8 @@ def must_fit(model: AIModel, *, context_length: int | None = None, options: Load
     fit = fit_of(model, context_length=context_length, options=options)
     if options.despite_memory or not fit.missing_bytes or fit.space is None or fit.needed_bytes is None:
         return fit
-    could_go = could_go_for(model, fit.space.kind)
+    is_hopeless = fit.needed_bytes > fit.space.total_bytes  # whatever goes
+    could_go = [] if is_hopeless else could_go_for(model, fit.space.kind)
     raise DoesNotFit(
         _words(model, fit, could_go),
         needed_bytes=fit.needed_bytes,
