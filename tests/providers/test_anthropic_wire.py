@@ -450,3 +450,17 @@ async def test_what_is_no_model_list_is_malformed(body):
 )  # fmt: skip
 def test_a_base_url_is_understood_however_it_is_typed(typed, base):
     assert api_base(typed) == base
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [("auto", {"type": "auto"}), ("none", {"type": "none"}), ("required", {"type": "any"}), ("f", {"type": "tool", "name": "f"})],
+)
+async def test_the_choice_of_a_tool_has_its_words_and_a_demanded_tool_is_no_answer(choice, said):
+    call = {"type": "tool_use", "id": "t1", "name": "f", "input": {"x": 1}}
+    body = {"type": "message", "content": [call], "stop_reason": "tool_use", "usage": {}}
+    request = replace(REQUEST, tools=({"name": "f", "parameters": {"type": "object"}},), tool_choice=choice)
+    async with BytesServer(whole(JSON, body)) as server, vendor.adapter_at(server) as adapter:
+        completion = await adapter.complete(request)
+    assert server.requests[0].json["tool_choice"] == said
+    assert completion.tool_calls == (ToolCall("t1", "f", '{"x": 1}'),) and not completion.text

@@ -493,3 +493,39 @@ def test_a_model_is_called_by_its_name_with_or_without_its_collection():
     assert model_path("gemini-x") == model_path("models/gemini-x") == "/models/gemini-x"
     assert model_path("tunedModels/mine") == "/tunedModels/mine"
     assert model_path("a b?c") == "/models/a%20b%3Fc"
+
+
+async def test_how_likely_each_word_was_is_asked_for_and_read():
+    def likely(token: str, logarithm: float) -> dict:
+        return {"token": token, "logProbability": logarithm, "tokenId": 1}
+
+    def piece(text: str, *chosen: dict, **more) -> dict:
+        others = [{"candidates": [one, likely("Yo", -3.0)]} for one in chosen]
+        result = {"chosenCandidates": list(chosen), "topCandidates": others, "logProbabilitySum": -1.0}
+        return {"candidates": [{"content": {"parts": [{"text": text}]}, "logprobsResult": result, **more}]}
+
+    first = event(piece("Hi ", likely("Hi", -0.5), likely(" ", -0.1)))
+    last = event(piece("you", likely("you", -0.25), finishReason="STOP"))
+    request = replace(REQUEST, logprobs=True, top_logprobs=2)
+    async with BytesServer(reply(SSE, first, last)) as server, vendor.adapter_at(server) as adapter:
+        *_deltas, answer = [piece async for piece in adapter.stream(request)]
+    assert [(one.token, one.logprob) for one in answer.logprobs] == [("Hi", -0.5), (" ", -0.1), ("you", -0.25)]
+    assert answer.logprobs[0].top == (("Hi", -0.5), ("Yo", -3.0))
+    assert server.requests[0].json["generationConfig"] == {"responseLogprobs": True, "logprobs": 2}
+
+
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [
+        ("auto", {"mode": "AUTO"}),
+        ("none", {"mode": "NONE"}),
+        ("required", {"mode": "ANY"}),
+        ("look", {"mode": "ANY", "allowedFunctionNames": ["look"]}),
+    ],
+)
+async def test_the_choice_of_a_tool_has_its_words(choice, said):
+    request = replace(REQUEST, tools=({"name": "look", "parameters": {"type": "object"}},), tool_choice=choice)
+    body = {"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}]}
+    async with BytesServer(whole(JSON, body)) as server, vendor.adapter_at(server) as adapter:
+        await adapter.complete(request)
+    assert server.requests[0].json["toolConfig"] == {"functionCallingConfig": said}
