@@ -5,7 +5,9 @@ from django.db import migrations, models
 
 def to_rows(apps, schema_editor):
     keys = apps.get_model("providers", "ProviderKey").objects
-    for provider in apps.get_model("providers", "Provider").objects.exclude(api_key="").iterator():
+    for provider in apps.get_model("providers", "Provider").objects.iterator():
+        if not provider.api_key:  # the database cannot tell: no text is stored encrypted, too
+            continue
         provider.key = keys.create(
             team_id=provider.team_id,
             owner_id=provider.owner_id,

@@ -68,7 +68,7 @@ def request_for(question: Question, model: AIModel) -> ChatRequest:
 
 
 def _load(benchmark: Benchmark) -> tuple[AIModel, list[BenchmarkAnswer]]:
-    model = AIModel.objects.select_related("provider").get(pk=benchmark.model_id)
+    model = AIModel.objects.select_related("provider__key").get(pk=benchmark.model_id)
     open_ones = benchmark.answers.filter(status__in=(AnswerStatus.WAITING, AnswerStatus.STREAMING))
     return model, list(open_ones.order_by("round", "pk"))
 
