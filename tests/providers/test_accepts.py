@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
+from rest_framework.test import APIClient
 
 from apps.common.errors import BadInput
 from apps.providers import accepts, services
@@ -309,3 +310,17 @@ def test_a_refusal_is_remembered_by_the_row_so_that_the_next_process_asks_rightl
         return server.requests
 
     assert ["temperature" in request.json for request in run(again)] == [False]
+
+
+def test_the_api_shows_what_holds_and_who_says_so_and_takes_what_a_person_sets(actor, openai):
+    model = make_model(actor, openai, key="gpt-6-sol")
+    refusals_keep(model, [Refusal("tool_choice", False, "No choice.")])
+    client = APIClient()
+    client.force_login(actor.user)
+    url = f"/api/models/{model.public_id}/"
+    shown = {one["flag"]: (one["value"], one["origin"], one["said"]) for one in client.get(url).json()["accepted"]}
+    assert shown["temperature"] == (False, "file", "") and shown["tool_choice"] == (False, "refusal", "No choice.")
+    changed = client.patch(url, {"accepts": {"temperature": True}}, format="json").json()
+    assert changed["accepts"] == {"temperature": True} and "accepts" in changed["human_edits"]
+    refused = client.patch(url, {"accepts": {"temperature": "hot"}}, format="json")
+    assert refused.status_code == 400 and "accepts" in str(refused.json())
