@@ -15,13 +15,13 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Role
 from apps.common.errors import BadInput, Conflict, NotAllowed
-from apps.providers import discovery, memory, selectors, services
+from apps.providers import discovery, jobs, memory, selectors, services
 from apps.providers.contract import LoadOptions
 from apps.providers.engine.factory import engine_host
 from apps.providers.errors import DoesNotFit, LoadUnderWay, ModelInUse, NotSupported
 from apps.providers.memory import Space
 from apps.providers.models import AIModel, Breaker, CallSlot, ModelDiscovery, ModelLoad, QualityMetric
-from apps.providers.services import fitting
+from apps.providers.services import bell, fitting
 from tests.factories import make_actor
 from tests.providers.rows import make_model, make_provider
 from tests.servers.lmstudio import lmstudio
@@ -524,3 +524,24 @@ def test_the_watch_asks_about_downloads_that_nobody_looks_at(actor, provider, se
     client.post("/api/models/downloads/", {"provider": str(provider.public_id), "name": "qwen/qwen3-4b"})
     async_to_sync(services.downloads_refresh)()
     assert provider.downloads.get().downloaded_bytes == 1_000
+
+
+# ── The watch ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_the_watch_rings_again_for_loads_that_nobody_heard_of(actor, model, monkeypatch):
+    rung = []
+    monkeypatch.setattr(jobs, "ring", rung.append)
+    row = load_start(actor, model)
+    jobs.watch.look()
+    assert rung == [row.pk]
+    jobs.load(row.pk)
+    jobs.watch.look()
+    row.refresh_from_db()
+    assert (row.state, rung) == ("loaded", [row.pk])
+
+
+def test_the_message_is_sent_when_the_load_is_committed(actor, model, monkeypatch, django_capture_on_commit_callbacks):
+    sent = []
+    monkeypatch.setattr(bell.current_app, "send_task", lambda name, **more: sent.append((name, more["args"])))
+    with django_capture_on_commit_callbacks(execute=True):
+        row = load_start(actor, model)
+    assert sent == [("providers.load", [row.pk])] and jobs.load.name == "providers.load"
