@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from apps.tasks.engine.hallucination import model as fitted
 from apps.tasks.engine.hallucination.evidence import gather
 from apps.tasks.engine.hallucination.others import judged
+from apps.tasks.engine.hallucination.scope import RELEVANT
 from apps.tasks.engine.hallucination.types import Assessment, Factor, Signal
 
 # What no public data were at hand for, in log odds, set by hand: a score of `from_score` and below says nothing.
-_FROM_SCORE = {"repetition": 0.3, "internal": 0.5, "earlier": 0.5, "stall": 0.2, "scope": 0.3, "unverified": 0.2}
-_BY_HAND = {"repetition": 7.0, "internal": 2.0, "earlier": 2.5, "stall": 2.0, "scope": 4.0, "unverified": 1.5}
+_FROM_SCORE = {"repetition": 0.3, "internal": 0.5, "earlier": 0.5, "stall": 0.2, "scope": 0.5, "unverified": 0.2}
+_BY_HAND = {"repetition": 7.0, "internal": 2.0, "earlier": 2.5, "stall": 2.0, "scope": 6.0, "unverified": 1.5}
+_ON_TOPIC = 2.0  # how much an answer that takes the question up says for itself, for each point of relevance
 _ONLY_BARE = frozenset({"scope", "unverified"})  # where there are sources, these are fitted
 _JUDGE_TRUST = 0.8
 _SUREST = 0.02  # a judge that says 0 or 1 is heard as this near to it
@@ -64,7 +66,10 @@ def _log_odds(signal: Signal, parts: dict[str, float], *, is_bare: bool) -> floa
         return _JUDGE_TRUST * math.log(said / (1 - said))
     fitted_part = sum(part for name, part in parts.items() if name.startswith(signal.name + "."))
     by_hand = _BY_HAND.get(signal.name, 0.0) if is_bare or signal.name not in _ONLY_BARE else 0.0
-    return fitted_part + by_hand * max(0.0, signal.score - _FROM_SCORE.get(signal.name, 0.0))
+    found = fitted_part + by_hand * max(0.0, signal.score - _FROM_SCORE.get(signal.name, 0.0))
+    if signal.name == "scope" and by_hand:
+        found -= _ON_TOPIC * max(0.0, signal.measures["relevance"] - RELEVANT / 2)
+    return found
 
 
 def _points(log_odds: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
+from operator import eq
 
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NUMBER, Text, Word
 from apps.tasks.engine.hallucination.types import Signal, Span
@@ -66,6 +67,8 @@ def _cycle(words: list[Word]) -> tuple[float, list[Span]]:
         if trust < 1 and loose == exact:
             continue
         for period in range(1, min(_LONGEST_PERIOD, len(sequence) // _TIMES) + 1):
+            if sum(map(eq, sequence[period:], sequence)) < max(period * (_TIMES - 1), _CYCLE_WORDS - period):
+                continue
             length, end = _longest_match(sequence, period)
             whole = length + period
             if whole >= period * _TIMES and whole >= _CYCLE_WORDS and whole * trust > best * weight:

@@ -35,6 +35,7 @@ _REQUEST = re.compile(
     r"liste|resuma|diga)\b",
     re.IGNORECASE,
 )
+RELEVANT = 0.9  # half of it divides answers to the question from answers to the one nearest to it
 _STATEMENT = 3  # so few sentences beside a request are another statement on the same matter, not a source to keep to
 _SHORT = 8  # so few words are a phrase picked from somewhere, not a text
 
@@ -54,6 +55,7 @@ def scope(answer: Text, question: Text, source: Source) -> Signal | None:
     measures = {
         "echo": echoed / total,
         "echo_names": sum(_found(word, said, said_prefixes) for word in named) / len(named) if named else 0.5,
+        "relevance": _relevance(asked, own, said, said_prefixes),
         "own": sum(word.stem not in asked_stems for word in own) / len(own) if own else 0.0,
         "beside": float(0 < len(source.text.sentences) <= _STATEMENT and bool(_REQUEST.match(question.raw))),
         "is_question": float("?" in question.raw),
@@ -73,6 +75,15 @@ def _found(word: Word, stems: set[str], prefixes: set[str]) -> float:
     return 1.0 if word.stem in stems else 0.7 if len(word.stem) >= PREFIX and word.stem[:PREFIX] in prefixes else 0.0
 
 
+def _relevance(asked: list[Word], own: list[Word], said: set[str], prefixes: set[str]) -> float:
+    """The share of the question that the answer takes up, names, numbers and long words first, plus the other way round."""
+    once = {word.stem: word for word in asked}
+    weights = {item: (3.0 if word.kind in (NAME, NUMBER) else 1.0) * min(len(word.text), 9) for item, word in once.items()}
+    taken_up = sum(_found(word, said, prefixes) * weights[item] for item, word in once.items()) / sum(weights.values())
+    stems = {word.stem for word in own}
+    return taken_up + len(stems & once.keys()) / (len(stems) or 1)
+
+
 def _weight(word: Word) -> float:
     return 2.0 if word.kind in (NAME, NUMBER) else 1.0
 
@@ -80,7 +91,7 @@ def _weight(word: Word) -> float:
 def _score(measures: dict[str, float], *, is_phrase: bool) -> float:
     if is_phrase:
         return max(0.0, 0.8 * measures["mistyped"], 0.6 * measures["from_question"])
-    return max(0.0, 1.0 - 2.5 * max(measures["echo"], measures["echo_names"] if measures["echo_names"] != 0.5 else 0.0))
+    return max(0.0, 1.0 - measures["relevance"] / RELEVANT)
 
 
 def _phrase(answer: Text, question: Text, asked: set[str]) -> dict[str, float]:

@@ -136,9 +136,10 @@ def are_opposite(one: Word, other: Word) -> bool:
     return other.text in prefixed(one.text)
 
 
-def prefixed(word: str) -> set[str]:
+@lru_cache(maxsize=20_000)
+def prefixed(word: str) -> frozenset[str]:
     """The word with a negating prefix put on or taken off."""
     if len(word) < 4:
-        return set()
+        return frozenset()
     cut = {word[len(prefix) :] for prefix in NEGATING_PREFIXES if word.startswith(prefix) and len(word) - len(prefix) > 3}
-    return cut | {prefix + word for prefix in NEGATING_PREFIXES}
+    return frozenset(cut | {prefix + word for prefix in NEGATING_PREFIXES})
