@@ -12,7 +12,9 @@ from apps.providers.models import (
     AIModel,
     Benchmark,
     BenchmarkAnswer,
+    Breaker,
     Budget,
+    CallSlot,
     Comparison,
     ComparisonAnswer,
     CreditUsage,
@@ -241,3 +243,26 @@ class ComparisonAnswerAdmin(JournalAdmin):
     list_filter = ("status", "stars")
     search_fields = ("model_name",)
     list_select_related = ("comparison",)
+
+
+@admin.register(Breaker)
+class BreakerAdmin(JournalAdmin):
+    """To have it asked again at once, delete its row."""
+
+    list_display = ("__str__", "state", "until", "failures", "trips", "error_code", "failed_at")
+    list_select_related = ("provider", "model__provider")
+    list_filter = ("state", "error_code")
+    search_fields = ("provider__name", "model__key", "message")
+    ordering = ("-failed_at",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+
+@admin.register(CallSlot)
+class CallSlotAdmin(JournalAdmin):
+    list_display = ("created_at", "provider", "model", "is_waiting", "expires_at")
+    list_select_related = ("provider", "model__provider")
+    list_filter = ("is_waiting",)
+    search_fields = ("provider__name", "model__key")
+    ordering = ("created_at",)

@@ -17,7 +17,7 @@ def routable_models(team: Team | int, *, include_failed: bool = False) -> list[A
         AIModel.objects.in_use()
         .filter(provider__team=team)
         .exclude(state=AIModel.State.INACTIVE)
-        .select_related("provider")
+        .with_breakers()
         .prefetch_related("quality", "ratings")
         .order_by("provider__priority", "provider__name", "key")
     )

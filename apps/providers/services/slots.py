@@ -91,7 +91,7 @@ def _busy(providers: Collection[int]) -> Counter[int]:
 
 
 def _has_room(provider: Provider, busy: int) -> bool:
-    return provider.max_concurrent is None or busy < provider.max_concurrent
+    return not provider.max_concurrent or busy < provider.max_concurrent
 
 
 def _rank(server: AIModel, provider: Provider, busy: int) -> tuple:
