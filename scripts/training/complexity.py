@@ -29,12 +29,14 @@ STATED_STRENGTH = 0.04  # what one point of a stated weight is worth in gain
 HOLD = 1.0  # how hard the stated weights are held
 RIDGE = 15.0
 GRAMS_KEPT = 6000
-TREES = 80
-LEAF = 25
+TREES = 100
+LEAF = 20
+TRIED_AT_A_SPLIT = 0.3
 GENERAL_SHARE = 0.5
 ENOUGH_CHOICES = 1000
 FOLDS = 5
-TREE_FEATURES = (*sorted(STATED), "words")
+WORD_FEATURES = ("words_gain", "words_weak", "words_strong")
+TREE_FEATURES = (*sorted(STATED), *WORD_FEATURES)
 
 
 def train(data_dir: Path, out_file: Path) -> None:
@@ -71,7 +73,7 @@ def fit(sets: dict[str, RoutingSet], readings: dict[str, list[Reading]]) -> dict
         rows = [row for row, reading in enumerate(readings[largest]) if reading.has_options]
         of = sets[largest]
         general_raw = raw_of(model_from(data), [readings[largest][row] for row in rows])
-        data["choice"] = _fit_choice([readings[largest][row] for row in rows], of.gain[rows], of.subjects[rows], general_raw)
+        data["choice"] = _fit_choice([readings[largest][row] for row in rows], part_of(of, np.array(rows)), general_raw)
     return data
 
 
@@ -103,25 +105,25 @@ def standardised(readings: list[Reading], names: list[str]) -> np.ndarray:
     return np.array(rows)
 
 
-def _fit_choice(readings: list[Reading], gain: np.ndarray, subjects: np.ndarray, general_raw: np.ndarray) -> dict[str, Any]:
+def _fit_choice(readings: list[Reading], of: RoutingSet, general_raw: np.ndarray) -> dict[str, Any]:
     vectors, table, idf = _vectors([reading.words for reading in readings])
-    guessed = np.zeros(len(readings))  # by words alone, each row by a fit that did not see it
+    target = np.c_[of.gain, of.weak]
+    guessed = np.zeros(target.shape)  # by words alone, each row by a fit that did not see it
     for seen, rest in KFold(FOLDS, shuffle=True, random_state=1).split(guessed):
-        guessed[rest] = _ridge().fit(vectors[seen], gain[seen]).predict(vectors[rest])
-    words = _ridge().fit(vectors, gain)
-    weight = np.abs(words.coef_) * np.sqrt(np.asarray(vectors.power(2).sum(axis=0)).ravel())
-    kept = np.argsort(-weight, kind="stable")[:GRAMS_KEPT]
-    grams = sorted(table, key=lambda gram: table[gram])
-    given = np.array([[reading.values.get(name, 0.0) for name in TREE_FEATURES[:-1]] for reading in readings])
-    forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=0.4, random_state=0)
-    forest.fit(np.c_[given, guessed - guessed.mean()], gain)
-    trees = [_flat(one.tree_) for one in forest.estimators_]
-    learned = forest.predict(np.c_[given, guessed - guessed.mean()])
+        guessed[rest] = vectors[rest] @ _ridge().fit(vectors[seen], target[seen]).coef_.T
+    weights = _ridge().fit(vectors, target).coef_
+    importance = np.abs(weights).sum(axis=0) * np.sqrt(np.asarray(vectors.power(2).sum(axis=0)).ravel())
+    kept = np.argsort(-importance, kind="stable")[:GRAMS_KEPT]
+    grams = list(table)
+    named = [[reading.values.get(name, 0.0) for name in sorted(STATED)] for reading in readings]
+    given = np.c_[np.array(named), guessed, guessed.sum(axis=1)]
+    forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=TRIED_AT_A_SPLIT, random_state=0).fit(given, of.gain)
+    learned = forest.predict(given)
     return {
-        "words": {grams[i]: [round(float(idf[i]), 2), round(float(words.coef_[i]), 4)] for i in sorted(kept)},
+        "words": {grams[i]: [round(float(value), 3) for value in (idf[i], *weights[:, i])] for i in sorted(kept)},
         "usual_idf": round(float(np.median(idf)), 2),
         "features": list(TREE_FEATURES),
-        "trees": trees,
+        "trees": [_flat(one.tree_) for one in forest.estimators_],
         "centre": round(float(learned.mean()), 5),
         "scale": round(float(learned.std()), 5),
         "general_share": GENERAL_SHARE,
@@ -187,14 +189,14 @@ def _cross_validated(
     """The set scored in five parts, each by a model fitted on the other parts and the other sets."""
     data, score = sets[name], np.zeros(len(sets[name].prompts))
     splitter = GroupKFold(FOLDS, shuffle=True, random_state=0) if by_subject else KFold(FOLDS, shuffle=True, random_state=0)
-    for seen, rest in splitter.split(score, groups=data.subjects):
-        part = _part(data, seen)
+    for seen, rest in splitter.split(score, groups=data.subjects if by_subject else None):
+        part = part_of(data, seen)
         model = model_from(fit({**sets, name: part}, {**readings, name: [readings[name][row] for row in seen]}))
         score[rest] = raw_of(model, [readings[name][row] for row in rest])
     return report(data, score)
 
 
-def _part(data: RoutingSet, rows: np.ndarray) -> RoutingSet:
+def part_of(data: RoutingSet, rows: np.ndarray) -> RoutingSet:
     prompts, ids = [data.prompts[row] for row in rows], [data.ids[row] for row in rows]
     return RoutingSet(data.name, prompts, data.subjects[rows], data.weak[rows], data.strong[rows], ids, data.out_chars[rows])
 

@@ -67,7 +67,7 @@ def test_the_harder_of_two_prompts_scores_higher(easier: str, harder: str) -> No
 def test_the_bands_follow_the_score() -> None:
     assert estimate("oi").band == "local"
     assert estimate("What is the capital of France?").band == "local"
-    hard = "Implement a lock-free queue in Rust and prove that it is linearizable if producers may crash. Derive bounds for n readers."
+    hard = "Implement a lock-free queue in Rust and prove that it is linearizable if producers may crash, given n readers."
     assert estimate(hard).band in ("balanced", "top")
 
 
@@ -92,9 +92,10 @@ def test_a_question_with_options_is_read_as_one() -> None:
 
 
 def test_words_are_weighed_as_tf_idf() -> None:
-    words = Words({"a": (1.0, 3.0), "b": (2.0, -1.0), "a b": (2.0, 0.0)}, usual_idf=2.0)
-    assert words.score(["a", "b"]) == pytest.approx((1 * 3 + 2 * -1 + 2 * 0) / 3)
-    assert words.score([]) == 0.0
+    words = Words({"a": (1.0, 3.0, 0.0), "b": (2.0, -1.0, 6.0), "a b": (2.0, 0.0, 0.0)}, usual_idf=2.0)
+    gain, weak = (1 * 3 + 2 * -1) / 3, 2 * 6 / 3
+    assert words.scores(["a", "b"]) == pytest.approx({"words_gain": gain, "words_weak": weak, "words_strong": gain + weak})
+    assert set(words.scores([]).values()) == {0.0}
 
 
 def test_trees_give_the_mean_of_their_leaves_and_who_moved_it() -> None:

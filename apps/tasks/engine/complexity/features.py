@@ -10,7 +10,7 @@ from math import log1p
 
 from apps.tasks.engine.complexity.lexicon import BY_WORD, GROUPS, STARTS_OF_PAIRS
 
-READ_CHARS = 8_000  # of a longer prompt the beginning and the end are read: the question stands in one of them
+READ_CHARS = 6_000  # of a longer prompt the beginning and the end are read: the question stands in one of them
 _WORD = re.compile(r"[^\W\d_][^\W\d_+#]*(?:['’-][^\W\d_]+)*[+#]*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _OPTION = re.compile(r"^[ \t]*\(?([A-Ja-j])[.)][ \t]+(\S.*)$", re.MULTILINE)
@@ -68,9 +68,11 @@ def _ends_of(prompt: str) -> str:
 def _count_lexicon(words: list[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for index, word in enumerate(words):
-        counts.update(BY_WORD.get(word, ()))
+        for name in BY_WORD.get(word, ()):
+            counts[name] += 1
         if word in STARTS_OF_PAIRS and index + 1 < len(words):
-            counts.update(BY_WORD.get(f"{word} {words[index + 1]}", ()))
+            for name in BY_WORD.get(f"{word} {words[index + 1]}", ()):
+                counts[name] += 1
     return counts
 
 

@@ -37,20 +37,25 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A weighted sum over words and pairs of words, by their share of the text as TF-IDF has it: gram -> (idf, weight)."""
+    """Weighted sums over words and pairs of words, by their share of the text as TF-IDF has it.
 
-    grams: Mapping[str, tuple[float, float]]
+    `grams`: gram -> (idf, its weight for what a strong model gains, its weight for how often a weak model is right).
+    """
+
+    grams: Mapping[str, tuple[float, float, float]]
     usual_idf: float  # stands for the grams that are not in the table, in the length of the text's vector
 
-    def score(self, words: list[str]) -> float:
-        counts = Counter(grams_of(words))
-        total = squares = 0.0
-        for gram, count in counts.items():
-            idf, weight = self.grams.get(gram, (self.usual_idf, 0.0))
+    def scores(self, words: list[str]) -> dict[str, float]:
+        """The gain, how often the weak model is right, and the sum of both: how often the strong one is."""
+        gain = weak = squares = 0.0
+        for gram, count in Counter(grams_of(words)).items():
+            idf, to_gain, to_weak = self.grams.get(gram, (self.usual_idf, 0.0, 0.0))
             share = (1.0 + log(count)) * idf
             squares += share * share
-            total += share * weight
-        return total / squares**0.5 if squares else 0.0
+            gain += share * to_gain
+            weak += share * to_weak
+        length = squares**0.5 or 1.0
+        return {"words_gain": gain / length, "words_weak": weak / length, "words_strong": (gain + weak) / length}
 
 
 def grams_of(words: list[str]) -> Iterable[str]:
@@ -107,7 +112,7 @@ class Model:
     def _of_choice(
         reading: Reading, general: float, parts: dict[str, float], choice: Mapping[str, Any], words: Words, trees: Trees
     ) -> tuple[float, dict[str, float]]:
-        learned, moved = trees.score({**reading.values, "words": words.score(reading.words)})
+        learned, moved = trees.score({**reading.values, **words.scores(reading.words)})
         size, share = choice["scale"], choice["general_share"]
         mixed = {name: share * amount / choice["general_scale"] for name, amount in parts.items()}
         for name, amount in moved.items():
@@ -134,7 +139,7 @@ def model_from(data: Mapping[str, Any]) -> Model:
         general_centre=general["centre"],
         general_scale=general["scale"],
         choice=choice,
-        words=Words({gram: tuple(pair) for gram, pair in choice["words"].items()}, choice["usual_idf"]) if choice else None,
+        words=Words({gram: tuple(row) for gram, row in choice["words"].items()}, choice["usual_idf"]) if choice else None,
         trees=Trees(choice["features"], choice["trees"]) if choice else None,
         level=tuple(data["level"]),
         choice_level=tuple(data["choice_level"]),
