@@ -13,7 +13,7 @@ from apps.providers.models import ModelRating, SpecializedAI
 
 class SpecializedAIChangesSerializer(serializers.Serializer):
     name = serializers.CharField(max_length=80, required=False)
-    role = serializers.ChoiceField(choices=SpecializedAI.Role.values, required=False)
+    role = serializers.ChoiceField(choices=SpecializedAI.Role.choices, required=False)
     system_prompt = serializers.CharField(required=False, help_text="Said to the model before the rules of the step.")
     categories = serializers.ListField(child=serializers.CharField(max_length=60), required=False, help_text="Empty: all.")
     default_model = serializers.UUIDField(required=False, allow_null=True)

@@ -140,7 +140,7 @@ def ref_of(row: AIModel) -> ModelRef:
 
 
 def personas_of(team_id: int) -> list[Persona]:
-    """The team's specialized AIs that are in use, as the engine sees them. Three queries."""
+    """The team's specialized AIs that are in use, as the engine sees them. Two queries."""
     return [
         Persona(
             id=str(row.public_id),
