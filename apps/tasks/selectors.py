@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.providers.models import AIModel, SpecializedAI
+from apps.providers.selectors import cost_words
 from apps.tasks.messages import describe, explain_row
 from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStatus, Task, TaskStatus
 
@@ -264,7 +265,8 @@ def task_trace(task: Task, *, with_texts: bool = True) -> list[dict[str, Any]]:
     """What was done, stage by stage in the order it began, each with the calls it made. Two queries.
 
     [{key, stage, subtask, started_at, finished_at, result, error, calls: [{id, key, purpose, role, model, status, text, request,
-    error, error_code, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, started_at, finished_at}]}].
+    error, error_code, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, cost_note, started_at,
+    finished_at}]}].
     Without texts `text` and `request` are left out, which can be large.
     """
     calls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -312,6 +314,7 @@ def _call(call: Call, *, with_texts: bool = True) -> dict[str, Any]:
         "output_tokens": usage.output_tokens if usage else None,
         "is_estimated": usage.is_estimated if usage else False,
         "cost": money(usage.cost_usd) if usage else None,
+        "cost_note": cost_words(usage) if usage else "",
         "started_at": call.started_at,
         "finished_at": call.finished_at,
     }

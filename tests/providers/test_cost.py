@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from apps.providers import prices, services
+from apps.providers import prices, selectors, services
 from apps.providers.contract import Usage
 from apps.providers.models import CreditUsage
 from apps.providers.prices import Rates
@@ -278,3 +278,18 @@ def test_a_call_keeps_what_it_was_charged_at_and_who_said_so():
     model.save()
     row.refresh_from_db()
     assert row.unit_prices["input"] == "0.5"
+
+
+@pytest.mark.django_db
+def test_the_sum_can_be_read_beside_the_cost():
+    actor = make_actor()
+    row = CreditUsage(
+        team=actor.team, input_tokens=10, cached_tokens=3, cache_write_tokens=5, cache_write_1h_tokens=1, output_tokens=7,
+        price_source="the file, 2026-11-20",
+        unit_prices={"input": "4", "output": "20", "cached": "0.2", "cache_write": "5", "cache_write_1h": "8"},
+    )  # fmt: skip
+    assert selectors.cost_words(row) == (
+        "2 in at US$ 4.00, 3 from the cache at US$ 0.20, 4 to the cache at US$ 5.00, 1 to the cache for an hour at US$ 8.00, "
+        "7 out at US$ 20.00 a million · the file, 2026-11-20"
+    )
+    assert selectors.cost_words(CreditUsage(team=actor.team, input_tokens=10)) == ""

@@ -3,6 +3,7 @@
 from apps.providers.selectors.accounts import access_account, account_state, accounts_visible, spend_by_vendor
 from apps.providers.selectors.breakers import breaker_state, servers_of_model, traffic_of, traffic_words
 from apps.providers.selectors.budgets import access_budget, budget_state, budgets_visible
+from apps.providers.selectors.costs import cost_words
 from apps.providers.selectors.keys import access_key, key_state, keys_visible
 from apps.providers.selectors.lookups import (
     access_download,
@@ -77,6 +78,7 @@ __all__ = [
     "budget_state",
     "budgets_visible",
     "comparison_state",
+    "cost_words",
     "comparisons_visible",
     "discoveries_new",
     "discoveries_visible",
