@@ -105,6 +105,8 @@ def _readiness(row: AIModel) -> tuple[float | None, str]:
         return 1.0, _("Answers at once, at %s.") % row.provider
     if row.state == State.LOADED:
         return 1.0, _("In memory already.")
+    if row.state == State.LOADING:
+        return 0.8, _("It is just being loaded.")
     if load_options_of(row.provider.kind) is None:
         return 0.5, _("%s decides by itself what it keeps in memory.") % row.provider
     fit = fit_of(row)
