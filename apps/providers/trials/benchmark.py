@@ -45,7 +45,7 @@ class OneServer:
         self._adapter = make_adapter(replace(model.provider.connection, max_attempts=1))
 
     async def stream(self, model: AIModel, request: ChatRequest) -> AsyncGenerator[Any]:
-        stream = self._adapter.stream(request)
+        stream = self._adapter.stream(replace(request, accepts=accepts_of(model)))
         try:
             async for item in stream:
                 yield item
