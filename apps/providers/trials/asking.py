@@ -137,14 +137,14 @@ def _keep(
         row.usage = usage_record(
             team_id=trial.team_id,
             owner_id=trial.owner_id,
-            model=model,
+            model=_still_there(model),
             purpose=purpose,
             completion=completion,
             linked_execution=trial.public_id,
             reservation=reservation,
         )
         row.cost_usd = row.usage.cost_usd
-        row.save()
+        _save(row)
 
 
 def _keep_failure(
@@ -190,7 +190,7 @@ def _end(
             row.usage = usage_record(
                 team_id=trial.team_id,
                 owner_id=trial.owner_id,
-                model=model,
+                model=_still_there(model),
                 purpose=purpose,
                 completion=partial,
                 error_code=error_code,
@@ -200,7 +200,7 @@ def _end(
             )
             is_known = partial is not None or not row.usage.is_estimated  # what a vendor counts of a cut answer nobody knows
             row.cost_usd = row.usage.cost_usd if is_known else None
-        row.save()
+        _save(row)
 
 
 def _fill(row: TrialAnswer, completion: Completion) -> None:
@@ -208,3 +208,13 @@ def _fill(row: TrialAnswer, completion: Completion) -> None:
     row.first_token_ms, row.latency_ms = completion.first_token_ms, completion.latency_ms
     row.input_tokens, row.output_tokens = completion.usage.input_tokens, completion.usage.output_tokens
     row.is_estimated = completion.usage.is_estimated
+
+
+def _save(row: TrialAnswer) -> None:
+    """Unless the trial was deleted meanwhile."""
+    if type(row)._default_manager.filter(pk=row.pk).exists():
+        row.save()
+
+
+def _still_there(model: AIModel) -> AIModel | None:
+    return model if AIModel.objects.filter(pk=model.pk).exists() else None

@@ -133,7 +133,7 @@ async def test_the_next_worker_asks_only_what_is_missing(actor):
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_model_that_is_deleted_ends_its_benchmark(actor):
+async def test_a_model_that_is_deleted_ends_its_benchmark_and_its_call_stays_on_record(actor, caplog):
     async with BytesServer(reply(SSE, HOLD)) as server:
         model = await in_db(model_at, actor, server)
         await in_db(services.benchmark_start, actor, model, rounds=1)
@@ -142,3 +142,5 @@ async def test_a_model_that_is_deleted_ends_its_benchmark(actor):
         await in_db(model.delete)
         await server.wait_until_client_is_gone(timeout_s=3)
         await work
+    assert await in_db(CreditUsage.objects.filter(purpose="benchmark", error_code="cancelled").count) == 1
+    assert "unexpectedly" not in caplog.text
