@@ -11,6 +11,7 @@ from apps.common.errors import OrquestradorError
 from apps.providers.adapters import make_adapter
 from apps.providers.contract import ChatRequest, Message
 from apps.providers.models import AIModel, AnswerStatus, Benchmark, BenchmarkAnswer
+from apps.providers.services.accepts import accepts_of
 from apps.providers.trials import live
 from apps.providers.trials.asking import answer
 from apps.providers.trials.questions import BY_KEY, MAX_OUTPUT_TOKENS, SYSTEM, Question
