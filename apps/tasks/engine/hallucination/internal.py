@@ -26,7 +26,7 @@ def internal(answer: Text) -> Signal | None:
     worst = 0.0
     for number in range(min(_SENTENCES, len(answer.sentences))):
         said = answer.of_sentence(number)
-        for other in index.nearest_sentences({word.stem for word in content(said)}, 3):
+        for other in index.nearest_sentences((word.stem for word in content(said)), 3):
             if other < number:
                 score, span = _clash(said, answer.of_sentence(other), answer.raw)
                 worst = max(worst, score)

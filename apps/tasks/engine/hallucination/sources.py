@@ -69,7 +69,7 @@ class Source:
     def nearest_sentences(self, stems: Iterable[str], count: int = 2) -> list[int]:
         """The sentences that share the most with these stems, the best first."""
         shared: dict[int, float] = defaultdict(float)
-        for item in stems:
+        for item in dict.fromkeys(stems):  # in their order: sums of the same numbers in another order are not quite the same
             numbers = self.sentences_with.get(item, ())
             if numbers:
                 weight = self.rarity(item)

@@ -68,7 +68,7 @@ def _read(words: Sequence[Word], source: Source, asked: set[str]) -> Reading:
     rarities = [source.rarity(word.stem) for word in said]
     total = sum(rarities)
     recall = sum(source.support(word) * rarity for word, rarity in zip(said, rarities, strict=True)) / total
-    nearest = source.nearest_sentences({word.stem for word in said}, 1)
+    nearest = source.nearest_sentences((word.stem for word in said), 1)
     there = {word.stem for number in nearest for word in source.text.of_sentence(number)}
     window = sum(rarity for word, rarity in zip(said, rarities, strict=True) if word.stem in there) / total
     stems = [word.stem for word in words]
@@ -159,7 +159,7 @@ def contradiction(answer: Text, source: Source) -> Signal | None:
     sums: list[Differences] = []
     for number in range(min(_SENTENCES, len(answer.sentences))):
         words = answer.of_sentence(number)
-        nearest = source.nearest_sentences({word.stem for word in content(words)}, 2)
+        nearest = source.nearest_sentences((word.stem for word in content(words)), 2)
         if nearest:
             beside = min(
                 (_differences(words, source.text.of_sentence(near), source) for near in nearest),

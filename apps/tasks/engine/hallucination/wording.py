@@ -27,7 +27,7 @@ def wording(answer: Text, source: Source, question: Text) -> Signal | None:
     for number in range(len(answer.sentences)):
         words = answer.of_sentence(number)
         said = content(words)
-        nearest = source.nearest_sentences({word.stem for word in said}, _WINDOW)
+        nearest = source.nearest_sentences((word.stem for word in said), _WINDOW)
         there = [word for near in nearest for word in source.text.of_sentence(near)]
         _turns(words, there, counts, spans)
         if not any(word.text in FIRST_PERSON for word in words) and "?" not in answer.raw[words[-1].end : words[-1].end + 3]:
@@ -125,7 +125,7 @@ def _anchors(answer: Text, source: Source) -> dict[str, float]:
             if word.stem in source:
                 companies.append(_gathered(source.places[word.stem][:8], near, source) / len(near))
             elif known and not source.support(word):
-                rarest = min(known, key=lambda item: len(source.places[item]))
+                rarest = min(known, key=lambda item: (len(source.places[item]), item))
                 strange.append((1 + _gathered(source.places[rarest][:8], known, source)) / (len(near)))
     companies.sort()
     return {
