@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "apps.accounts",
     "apps.providers",
     "apps.tasks",
+    "apps.gateway",
     "orquestrador",
 ]
 MIDDLEWARE = [
