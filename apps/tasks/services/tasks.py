@@ -31,8 +31,6 @@ from apps.tasks.runner.endings import close_open_subtasks
 from apps.tasks.runner.projections import plan_json, plan_write
 from apps.tasks.states import move
 
-MAX_DESCRIPTION_CHARS = 100_000
-MAX_TITLE_CHARS = 200
 
 # ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
 
