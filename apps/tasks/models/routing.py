@@ -79,6 +79,7 @@ class TaskExecution(OwnedRow):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
     metadata = CheckedJSON(_("the route in detail"), default=dict, schema=OBJECT)  # features, candidates, signals, calls
+    held_by = models.CharField(max_length=60, blank=True)  # machine:start:process that is at it; "" when nobody is
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
 
@@ -91,6 +92,7 @@ class TaskExecution(OwnedRow):
             models.Index(fields=["team", "-created_at"], name="execution_of_team"),
             models.Index(fields=["team", "status", "-created_at"], name="execution_of_team_by_status"),
             models.Index(fields=["current_model", "-created_at"], name="execution_of_model"),
+            models.Index(fields=["held_by"], name="execution_held"),
         ]
 
     def __str__(self) -> str:
