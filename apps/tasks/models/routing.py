@@ -74,7 +74,9 @@ class TaskExecution(OwnedRow):
     output_tokens = models.PositiveIntegerField(_("tokens out"), default=0)
     cost_usd = models.DecimalField(_("cost, US$"), null=True, blank=True, **MONEY)  # null: a price is unknown
     cache = models.CharField(_("from the cache"), max_length=10, blank=True)  # "", exact, semantic
-    variant = models.CharField(_("side of the A/B test"), max_length=10, blank=True)
+    saved_usd = models.DecimalField(_("saved by the cache, US$"), null=True, blank=True, **MONEY)
+    ab_test = models.ForeignKey("tasks.ABTest", null=True, blank=True, on_delete=models.SET_NULL, related_name="executions")
+    variant = models.CharField(_("side of the A/B test"), max_length=10, blank=True)  # A or B
     thumb = models.SmallIntegerField(_("what people think of it"), null=True, blank=True)  # 1 or -1
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(_("error"), blank=True)
@@ -245,6 +247,7 @@ class RoutingSettings(Row):
     exploration = models.DecimalField(_("share of prompts for models that are little known, %"), default=5, **PERCENT)
     cache_is_on = models.BooleanField(_("answers are cached"), default=True)
     cache_keep_s = models.PositiveIntegerField(_("answers are kept, seconds"), default=86_400)
+    cache_is_shared = models.BooleanField(_("people of the team share cached answers"), default=False)
     semantic_model = models.ForeignKey(AIModel, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     semantic_threshold = models.DecimalField(_("likeness needed"), default=95, **PERCENT)
 
@@ -262,9 +265,7 @@ class CachedAnswer(OwnedRow):
 
     scope = models.CharField(max_length=80)  # whose: "person:…", "key:…" or "team:…"
     request_hash = models.CharField(max_length=64)  # all that the answer depends on
-    context_hash = models.CharField(
-        max_length=64
-    )  # all but the last message; meaning is compared within it
+    context_hash = models.CharField(max_length=64)  # all but the last message; meaning is compared within it
     prompt = models.TextField(_("what was asked"))
     answer = CheckedJSON(default=dict, schema=OBJECT)
     vector = models.BinaryField(null=True, blank=True)  # float32, of length 1
@@ -313,6 +314,7 @@ class ABTest(OwnedRow):
     share_percent = models.DecimalField(_("share of the traffic in the test, %"), default=100, **PERCENT)
     measure = models.CharField(_("what decides"), max_length=12, choices=Measure.choices, default=Measure.CONFIDENCE)
     minimum_sample = models.PositiveIntegerField(_("prompts needed on each side"), default=100)
+    design = CheckedJSON(_("how that number came about"), default=dict, schema=OBJECT)  # effect, spread or rate, alpha, power
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.RUNNING)
     stopped_at = models.DateTimeField(null=True, blank=True)
 
