@@ -31,7 +31,6 @@ from apps.tasks.runner.endings import close_open_subtasks
 from apps.tasks.runner.projections import plan_json, plan_write
 from apps.tasks.states import move
 
-
 # ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
 
 
