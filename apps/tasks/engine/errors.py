@@ -14,6 +14,7 @@ OrquestradorError
 └── Failure                   this step cannot be finished
     ├── NoModel               nothing that could do the work is in use
     ├── NoModelAnswered       every model that could do it failed; `extra["tried"]` names each with its error
+    ├── TimeLimit             a prompt took longer than it may
     ├── BadPlan               the plan cannot be carried out; said back to the planner
     ├── BadVerdict            a verdict or ruling that cannot be used; said back to its author
     ├── RunawayAnswer         the same text again and again; cut while it streamed
@@ -69,10 +70,20 @@ class Failure(OrquestradorError):
 
 class NoModel(Failure):
     code = "no_model"
+    status = 503
+    told = ("task_id", "rejected")
 
 
 class NoModelAnswered(Failure):
     code = "no_model_answered"
+    status = 502
+    told = ("task_id", "tried")
+
+
+class TimeLimit(Failure):
+    code = "time_limit"
+    status = 504
+    told = ("task_id",)
 
 
 class BadPlan(Failure):

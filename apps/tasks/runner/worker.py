@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
@@ -33,6 +32,7 @@ from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
 from apps.tasks.runner.journal import DatabaseJournal
+from apps.tasks.runner.machine import host_name, machine
 from apps.tasks.runner.money import has_budget
 
 log = logging.getLogger(__name__)
@@ -40,14 +40,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S = 0.4  # how soon a pause or a cancel is obeyed
 RENEW_EVERY_S = 5.0
 RECONCILE_EVERY_S = 3.0
-
-
-def machine() -> str:
-    return socket.gethostname()[:16]  # with the rest it fits into the lease's column
-
-
-def host_name() -> str:
-    return f"{machine()}:{settings.ORQ_BOOT_ID or 'alone'}"
 
 
 @dataclass
@@ -225,7 +217,10 @@ class Worker:
 
     def reconcile(self) -> None:
         """Free what an earlier start of this machine left behind, and ring if something waits that has room."""
+        from apps.tasks.runner.orphans import executions_reconcile  # late: what it needs rings for this worker
+
         free_orphans()
+        executions_reconcile()
         if Task.objects.waiting().exists() and Task.objects.held().count() < settings.ORQ_TASKS_AT_ONCE:
             self.ring()
 

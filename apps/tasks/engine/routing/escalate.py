@@ -42,6 +42,12 @@ def start_higher(needs: Needs, chosen: ModelRef, rules: Iterable[Rule], candidat
     return None
 
 
+def rise_by_hand(tried: Sequence[ModelRef], needs: Needs, candidates: Sequence[Candidate]) -> ModelRef | None:
+    """The next stronger model than the last of `tried` that a person gives a finished answer to; None: there is none."""
+    attempts = [Attempt(model) for model in tried]
+    return _target(Rule("by hand", "manual"), attempts[-1], attempts, needs, candidates)
+
+
 def _reason(rule: Rule, attempt: Attempt, needs: Needs) -> str:
     """Why the rule fits; "" where it does not."""
     if rule.category and rule.category != needs.category:

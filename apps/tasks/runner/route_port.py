@@ -1,0 +1,200 @@
+"""The route's way to models, money and memory: `RoutePort` over the database and the door through which models are asked."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from apps.common.db import in_db
+from apps.providers.calls import Calls, Switched, Waiting
+from apps.providers.calls.servers import servers_of
+from apps.providers.contract import ChatRequest, Completion, Delta
+from apps.providers.errors import OverBudget, PriceUnknown, ProviderError
+from apps.providers.models import AIModel, Reservation
+from apps.providers.services import budget_reserve, cost_of, dearest_usd, ladder_usd
+from apps.providers.services.estimates import output_tokens
+from apps.providers.services.paid import Caller, paid_stream
+from apps.tasks.engine import errors as engine
+from apps.tasks.engine.cast import cast_from
+from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
+from apps.tasks.engine.types import Candidate, ModelRef, Persona, PlannedSubtask, Policy, TaskSpec
+from apps.tasks.runner.ais import personas_of
+from apps.tasks.runner.executions import Asker, Diary, Ready
+
+TOKENS_OF_A_VERDICT = 8_192  # what a checker may write, and what tells it how to
+CHECKERS_IN_SIGHT = 3  # the dearest of so many is set aside for
+LADDER = ("answer", "check", "settle")  # the purposes of the calls of a verified answer
+
+
+class DatabasePort:
+    """Of one prompt. `show` is given what readers may see."""
+
+    def __init__(
+        self,
+        asker: Asker,
+        prompt: RoutedPrompt,
+        ready: Ready,
+        diary: Diary,
+        calls: Calls,
+        show: Callable[[Delta | Switched | Waiting], None],
+    ) -> None:
+        self.settings, self.rules = ready.settings, ready.rules
+        self.chance = random.random()
+        self._asker, self._prompt, self._ready, self._diary = asker, prompt, ready, diary
+        self._calls, self._show = calls, show
+        self._ladder: Reservation | None = None
+        self._shares: dict[str, Decimal] = {}
+        self._is_set_aside = False
+        self._before_the_eyes: list[str] = []
+        self._began = time.monotonic()
+
+    # ── what the route asks for ───────────────────────────────────────────────────────────────────────────────────
+
+    async def candidates(self) -> list[Candidate]:
+        return self._ready.candidates
+
+    async def personas(self) -> list[Persona]:
+        return await in_db(personas_of, self._asker.team_id)
+
+    async def ask(
+        self, model: ModelRef, request: ChatRequest, *, purpose: str, is_shown: bool
+    ) -> tuple[Completion, Decimal | None]:
+        row = answering = self._ready.rows[model.id]
+        began = time.monotonic()
+        completion: Completion | None = None
+        error_code = "cancelled"
+        try:
+            may_restart = self._prompt.may_restart or not is_shown
+            reservation = await self._share_of(row, request, purpose)
+            stream = paid_stream(
+                self._calls, row, request, self._caller(purpose), may_restart=may_restart, reservation=reservation
+            )
+            async with aclosing(stream) as items:
+                async for item in items:
+                    if isinstance(item, Completion):
+                        completion = item
+                        continue
+                    if isinstance(item, Switched):
+                        answering = item.to_model
+                    if is_shown:
+                        self.show(item)
+        except ProviderError as error:
+            error_code = error.code
+            raise
+        except OverBudget as refused:
+            error_code = refused.code
+            raise engine.OverSharedBudget(refused.message, budget=refused.budget, is_held=refused.is_held) from refused
+        except PriceUnknown as refused:
+            error_code = refused.code
+            raise engine.PriceUnknown(refused.message, **refused.extra) from refused
+        finally:
+            cost = cost_of(answering, completion.usage) if completion else None
+            took_ms = round((time.monotonic() - began) * 1000)
+            self._diary.note_asked(answering, purpose, completion, "" if completion else error_code, took_ms, cost)
+        assert completion is not None
+        return completion, cost
+
+    async def record(self, category: str, **data: Any) -> None:
+        self._diary.record(category, **data)
+
+    async def cached(self, prompt: RoutedPrompt, needs: Needs, selection: Selection) -> Cached | None:
+        self._diary.needs = needs
+        return None
+
+    def show(self, item: Delta | Switched | Waiting) -> None:
+        if isinstance(item, Delta):
+            if item.restarted:
+                self._before_the_eyes.clear()
+            self._before_the_eyes.append(item.text)
+            if self._diary.first_token_ms is None and (item.text or item.reasoning):
+                self._diary.first_token_ms = round((time.monotonic() - self._began) * 1000)
+        self._show(item)
+
+    def coin(self, what: str) -> bool:
+        return random.random() < 0.5
+
+    # ── what comes after it ───────────────────────────────────────────────────────────────────────────────────────
+
+    def show_answer(self, routed: Routed) -> None:
+        """Where the answer is not what was shown last (an earlier one was better, or a checker was right), it is shown now."""
+        shown = "".join(self._before_the_eyes)
+        if routed.completion.text == shown or (shown and not self._prompt.may_restart):
+            return
+        if shown:
+            self.show(Delta(restarted=True))
+        self.show(Delta(text=routed.completion.text))
+
+    async def keep_answer(self, routed: Routed, cost_usd: Decimal | None) -> None:
+        """For whoever asks the same again."""
+
+    # ── money ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _caller(self, purpose: str) -> Caller:
+        asker, execution = self._asker, self._ready.execution
+        return Caller(asker.team_id, asker.owner_id, purpose[:20], asker.key_id, execution.public_id)
+
+    async def _share_of(self, row: AIModel, request: ChatRequest, purpose: str) -> Reservation | None:
+        """The ladder's reservation where this call is part of it. What it does not cover sets aside for itself."""
+        if not (self._prompt.verify and self._ready.has_budgets):
+            return None
+        if not self._is_set_aside:
+            self._is_set_aside = True
+            personas = await self.personas()
+            self._ladder, self._shares = await in_db(self._set_aside_ladder, row, personas)
+        share = self._shares.get(purpose)
+        needed = dearest_usd(await in_db(servers_of, row), request)
+        if self._ladder is None or share is None or needed is None or needed > share:
+            return None
+        del self._shares[purpose]
+        return self._ladder
+
+    def _set_aside_ladder(self, author: AIModel, personas: list[Persona]) -> tuple[Reservation | None, dict[str, Decimal]]:
+        """For author, checker and judge together, before the first is asked: a budget that covers only one verifies nothing."""
+        request = self._prompt.request
+        places = [[author], *self._checkers_and_judges(author, personas)]
+        long = replace(request, max_output_tokens=max(output_tokens(request), TOKENS_OF_A_VERDICT))
+        shares: dict[str, Decimal] = {}
+        dearest: list[AIModel] = []
+        for purpose, models in zip(LADDER, places, strict=False):
+            if not models:
+                break
+            costs = [(self._rung(dearest, model, long), model) for model in models]
+            if any(cost is None for cost, _ in costs):
+                raise PriceUnknown(f"The price of {models[0]} is unknown.", model=str(models[0]))
+            most, model = max(costs, key=lambda pair: pair[0] or Decimal(0))
+            dearest.append(model)
+            shares[purpose] = most or Decimal(0)
+        shares["answer"] = dearest_usd(servers_of(author), request) or Decimal(0)
+        asker = self._asker
+        reservation = budget_reserve(
+            team_id=asker.team_id,
+            owner_id=asker.owner_id,
+            key_id=asker.key_id,
+            amount_usd=sum(shares.values(), Decimal(0)),
+            model_name=str(author),
+            purpose="verified",
+            linked_execution=self._ready.execution.public_id,
+        )
+        return reservation, shares
+
+    @staticmethod
+    def _rung(below: list[AIModel], model: AIModel, request: ChatRequest) -> Decimal | None:
+        """What `model` costs at most after those below it on the ladder have written."""
+        upper, lower = ladder_usd([*below, model], request), ladder_usd(below, request)
+        return None if upper is None or lower is None else upper - lower
+
+    def _checkers_and_judges(self, author: AIModel, personas: list[Persona]) -> tuple[list[AIModel], list[AIModel]]:
+        """Whom the cast would ask, as far as it can be known before there is an answer."""
+        usable = [candidate for candidate in self._ready.candidates if not candidate.unavailable]
+        task = TaskSpec(self._prompt.id, "", "", self._prompt.category or "general", Policy(on_too_few_models="continue"))
+        question = PlannedSubtask(order=1, title="Answer", description="", asked_executor=str(author.public_id))
+        cast = cast_from(usable, task, question, (), personas)
+        rows = self._ready.rows
+        checkers = [rows[model.id] for model in cast.checkers if model.family != author.family][:CHECKERS_IN_SIGHT]
+        judges = [rows[model.id] for model in cast.judges if model.family != author.family][:CHECKERS_IN_SIGHT]
+        return checkers, judges
