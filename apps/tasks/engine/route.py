@@ -64,7 +64,8 @@ async def route(prompt: RoutedPrompt, ctx: RouteContext) -> Routed:
     selection = await _selected(prompt, needs, ctx)
     if cached := await ctx.port.cached(prompt, needs, selection):
         await ctx.record("cache", kind=cached.kind, model=cached.by.label, saved_usd=cached.saved_usd, likeness=cached.likeness)
-        return Routed(cached.completion, cached.by, cached.confidence, needs, selection, cached=cached)
+        said, by = cached.completion, cached.by
+        return Routed(said, by, cached.confidence, needs, selection, verified=cached.verified, cached=cached)
     attempts, escalations = await _answered(prompt, needs, selection, ctx)
     best = max((attempt for attempt in attempts if attempt.completion), key=lambda attempt: attempt.confidence)
     routed = Routed(

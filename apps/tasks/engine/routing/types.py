@@ -28,6 +28,7 @@ class RoutedPrompt:
     strategy: StrategyName = "auto"
     forced_model: str = ""  # a model's public id
     verify: bool = False
+    use_cache: bool = True  # False: an answer that was given before will not do
     may_restart: bool = True  # False: whoever reads along cannot take a word back
     category: str = ""  # set by a person; empty: estimated
 
@@ -145,6 +146,7 @@ class Cached:
     confidence: float | None
     saved_usd: Decimal | None
     likeness: float | None = None  # of the prompts, 0-100; None: the same prompt
+    verified: Verified = "not_asked"
 
 
 @dataclass(frozen=True, slots=True)
