@@ -359,7 +359,7 @@ WITHOUT_CONNECTION = {
     "apps/providers/selectors/specialized.py", "apps/providers/selectors/trials.py", "apps/providers/services/breakers.py",
     "apps/providers/services/prices.py", "apps/providers/services/trials.py", "apps/providers/trials/comparison.py",
     "apps/providers/trials/consumers.py", "apps/providers/trials/worker.py", "apps/tasks/runner/journal.py",
-    "apps/tasks/runner/money.py", "apps/tasks/selectors.py",
+    "apps/tasks/runner/money.py", "apps/tasks/selectors/tasks.py",
 }  # fmt: skip
 
 

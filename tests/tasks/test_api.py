@@ -24,7 +24,7 @@ TASKS = "/api/tasks/"
 def no_doorbell(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """No worker runs here; who would have been called is noted."""
     rings: list[str] = []
-    monkeypatch.setattr(services, "ring_on_commit", lambda: rings.append("ring"))
+    monkeypatch.setattr(services.tasks, "ring_on_commit", lambda: rings.append("ring"))
     return rings
 
 

@@ -20,7 +20,7 @@ from tests.tasks import scenes
 
 @pytest.fixture(autouse=True)
 def no_doorbell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "ring_on_commit", lambda: None)
+    monkeypatch.setattr(services.tasks, "ring_on_commit", lambda: None)
 
 
 def page(browser: Client, url: str, **query: str) -> str:

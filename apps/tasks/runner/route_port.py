@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from django.db import Error as DatabaseTrouble
 
 from apps.common.db import in_db
 from apps.providers.calls import Calls, Switched, Waiting
@@ -25,6 +28,9 @@ from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt,
 from apps.tasks.engine.types import Candidate, ModelRef, Persona, PlannedSubtask, Policy, TaskSpec
 from apps.tasks.runner.ais import personas_of
 from apps.tasks.runner.executions import Asker, Diary, Ready
+from apps.tasks.services.cache import cache_keep, cache_look
+
+log = logging.getLogger(__name__)
 
 TOKENS_OF_A_VERDICT = 8_192  # what a checker may write, and what tells it how to
 CHECKERS_IN_SIGHT = 3  # the dearest of so many is set aside for
@@ -104,7 +110,7 @@ class DatabasePort:
 
     async def cached(self, prompt: RoutedPrompt, needs: Needs, selection: Selection) -> Cached | None:
         self._diary.needs = needs
-        return None
+        return await cache_look(self._asker, prompt, needs, selection)
 
     def show(self, item: Delta | Switched | Waiting) -> None:
         if isinstance(item, Delta):
@@ -130,7 +136,13 @@ class DatabasePort:
         self.show(Delta(text=routed.completion.text))
 
     async def keep_answer(self, routed: Routed, cost_usd: Decimal | None) -> None:
-        """For whoever asks the same again."""
+        """For whoever asks the same again. A database that is away takes no answer back."""
+        execution = self._ready.execution
+        execution.cost_usd = cost_usd
+        try:
+            await cache_keep(self._asker, self._prompt, routed, execution)
+        except DatabaseTrouble:
+            log.exception("an answer could not be kept in the cache")
 
     # ── money ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -62,6 +62,7 @@ def prompt_for(
     strategy: StrategyName = "auto",
     forced_model: str = "",
     verify: bool = False,
+    use_cache: bool = True,
     may_restart: bool = True,
     category: str = "",
     id: UUID | None = None,
@@ -75,6 +76,7 @@ def prompt_for(
         strategy=strategy,
         forced_model=forced_model,
         verify=verify,
+        use_cache=use_cache,
         may_restart=may_restart,
         category=category,
     )

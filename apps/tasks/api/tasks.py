@@ -18,8 +18,8 @@ from apps.common.api import TeamViewSet
 from apps.common.errors import BadInput
 from apps.common.idempotency import HEADER, idempotent
 from apps.tasks import selectors, services
-from apps.tasks import serializers as shapes
 from apps.tasks.models import ExecutionLog, Priority, Subtask, Task, TaskStatus
+from apps.tasks.serializers import tasks as shapes
 
 MOST_DAYS = 366
 

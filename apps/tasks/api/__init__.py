@@ -1,0 +1,5 @@
+"""REST of tasks and of routed prompts. One module a story."""
+
+from apps.tasks.api import tasks
+
+router_entries = tasks.router_entries
