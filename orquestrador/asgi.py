@@ -1,4 +1,4 @@
-"""The ASGI application: static files first, then pages and API by Django, sockets by Channels."""
+"""The ASGI application: the gateway and static files first, then pages and API by Django, sockets by Channels."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
+from apps.gateway.app import GatewayApp  # noqa: E402
 from orquestrador.routing import sockets  # noqa: E402
 
-application = ProtocolTypeRouter(
-    {
-        "http": ServeStaticASGI(
-            django_application,
-            root=settings.STATIC_ROOT,
-            prefix=settings.STATIC_URL,
-            max_age=31_536_000,
-            immutable_file_test=r".*",  # every name that pages use carries the hash of what it names
-        ),
-        "websocket": sockets,
-    }
+gateway = GatewayApp(
+    ServeStaticASGI(
+        django_application,
+        root=settings.STATIC_ROOT,
+        prefix=settings.STATIC_URL,
+        max_age=31_536_000,
+        immutable_file_test=r".*",  # every name that pages use carries the hash of what it names
+    )
 )
+application = ProtocolTypeRouter({"http": gateway, "websocket": sockets, "lifespan": gateway.lifespan})

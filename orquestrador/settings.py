@@ -158,6 +158,7 @@ if REDIS_URL:
 ORQ_TASKS_AT_ONCE = env.integer("ORQ_TASKS_AT_ONCE", 5)
 ORQ_TASK_TIME_LIMIT_S = env.integer("ORQ_TASK_TIME_LIMIT_S", 30 * 60)
 ORQ_WAIT_FOR_PLACE_S = env.integer("ORQ_WAIT_FOR_PLACE_S", 60)  # how long a call waits for a provider with a limit of calls
+ORQ_GATEWAY_MOST_TEXT = env.integer("ORQ_GATEWAY_MOST_TEXT", 2_000_000)  # bytes of text in one request, without pictures
 ORQ_LEASE_S = env.integer("ORQ_LEASE_S", 20)  # how long a silent worker keeps its task
 _DOORBELLS = ORQ_HOME / "run" / "broker"
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL") or "orqfiles://localhost//"  # orquestrador.filebroker

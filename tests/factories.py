@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
+from apps.gateway.models import VirtualKey
 from apps.providers.models import (
     AIModel,
     Benchmark,
@@ -172,3 +173,11 @@ def benchmark_of(actor: Actor) -> Benchmark:
 @object_of("compare")
 def comparison_of(actor: Actor) -> Comparison:
     return Comparison.objects.create(owner=actor.user, team=actor.team, prompt="Secret words", status="completed")
+
+
+@object_of("keys")
+@object_of("gateway/keys")
+def virtual_key_of(actor: Actor) -> VirtualKey:
+    number = next(_numbers)
+    about = {"name": f"Program {number}", "key_hash": f"{number:064x}", "ending": "abcd"}
+    return VirtualKey.objects.create(owner=actor.user, team=actor.team, **about)

@@ -174,7 +174,7 @@ _destination: ContextVar[_Destination] = ContextVar("http_destination")
 
 class _GuardedTransport(AiohttpTransport):
     def __init__(self, rules: AddressRules, *, max_connections: int) -> None:
-        super().__init__(verify=_ssl_context(), trust_env=False, client=self._make_session)
+        super().__init__(verify=ssl_context(), trust_env=False, client=self._make_session)
         self._rules = rules
         self._max_connections = max_connections
 
@@ -221,7 +221,7 @@ def _destination_of(request: httpx.Request) -> _Destination:
     if url.scheme not in ("http", "https") or not url.host:
         raise AddressNotAllowed(_("Only http:// and https:// addresses may be called."))
     destination = _Destination(url.host, url.port or 0)
-    if _is_numeric_but_no_address(url.host):
+    if is_numeric_but_no_address(url.host):
         raise AddressNotAllowed(
             _("%s is an unusual way to write an address, so it was not called. Write it as four numbers.") % url.host,
             host=url.host,
@@ -236,7 +236,7 @@ def _was_stale(request: httpx.Request, destination: _Destination, error: Excepti
     return may_repeat and not destination.has_new_connection and failure_kind(error) == "disconnected"
 
 
-def _is_numeric_but_no_address(host: str) -> bool:
+def is_numeric_but_no_address(host: str) -> bool:
     """2130706433, 0177.0.0.1, 0x7f.1 and 127.1: other spellings of an address, which nobody writes in good faith."""
     if not re.fullmatch(r"(0x[0-9a-f]*|\d+)(\.(0x[0-9a-f]*|\d+))*\.?", host, re.IGNORECASE):
         return False
@@ -286,5 +286,5 @@ def _bad_url(message: str) -> BadInput:
 
 
 @functools.cache
-def _ssl_context() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)  # 20 ms and more, so once a process

@@ -12,7 +12,7 @@ NAMES = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength
 
 
 class VirtualKey(OwnedRow):
-    """A key that this installation gave out. Only its hash is kept: nobody can read it again, and a copy of the table opens nothing.
+    """A key that this installation gave out. Only its hash is kept: a copy of the table opens nothing.
 
     It acts for its owner in its team, and ends when that person may no longer work there. What it may spend says a Budget of
     the scope "key" whose `key_id` is this row's public id.

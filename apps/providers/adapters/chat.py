@@ -7,6 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import httpx
@@ -52,11 +53,24 @@ class Quirks(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a request reaches a vendor as it is. `extra` is what the connection adds to every body; `repr` shows no secret."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    extra: Mapping[str, Any]
+    counts_in_stream: bool  # it understands `stream_options.include_usage`
+    secret: str = field(repr=False)
+
+
 class ChatAdapter(ABC):
     """Made for one connection and one event loop; `aclose` gives back its sockets."""
 
     KEY_HEADER: ClassVar[str] = "authorization"
     KEY_SCHEME: ClassVar[str] = "Bearer"
+    # Path of each API that a request of somebody else's may be passed on to as it is.
+    PASSES_ON: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -70,6 +84,7 @@ class ChatAdapter(ABC):
         self.base_url = base_url
         self.name = display_name(connection) if connection.base_url else connection.name or connection.kind
         self._options = options
+        self._own_headers = headers or {}
         self._quirks: dict[Any, Any] = {}  # by model: a server may take what one of its models refuses
         self._key = connection.api_key.strip()
         self._client = make_client(
@@ -126,6 +141,19 @@ class ChatAdapter(ABC):
         async with aclosing(self._answer(request, is_stream=True)) as pieces:
             async for piece in pieces:
                 yield piece
+
+    def way_of(self, api: str) -> Way | None:
+        """Where, and with which headers, a request that is already in the words of this API goes; None: it must be converted."""
+        if api not in self.PASSES_ON or not self._key.isascii() or not self._key.isprintable() or self._options.get("api"):
+            return None
+        headers = {**self._headers(self._own_headers), "accept-encoding": "identity"}
+        return Way(
+            self.base_url + self.PASSES_ON[api],
+            headers,
+            self._options.get("extra_body", {}),
+            counts_in_stream=bool(self._options.get("include_usage", True)),
+            secret=self._key,
+        )
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -58,11 +58,15 @@ def redact(text: str, secret: str = "") -> str:
     text = text[:LONGEST_SEARCHED]
     if looks_like_html(text):
         return ""
+    text = " ".join(without_keys(clean(text), secret).split())
+    return text if len(text) <= LONGEST_VENDOR_MESSAGE else text[: LONGEST_VENDOR_MESSAGE - 1] + "…"
+
+
+def without_keys(text: str, secret: str = "") -> str:
+    """The text without the key itself, the beginning of it, and anything that looks like a key. JSON stays JSON."""
     for length in range(len(secret), SHORTEST_ECHO - 1, -1):
         text = text.replace(secret[:length], "[redacted]")
-    text = _KEYS.sub("[redacted]", clean(text))
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST_VENDOR_MESSAGE else text[: LONGEST_VENDOR_MESSAGE - 1] + "…"
+    return _KEYS.sub("[redacted]", text)
 
 
 class ThinkSplitter:

@@ -111,7 +111,7 @@ class Calls:
                     raise failed.error from failed.error.__cause__
                 model, passed_over = left.pop(0), set()
                 continue
-            attempt = _Attempt(entry)
+            attempt = Attempt(entry)
             try:
                 if switched := _switched(model, entry.server, failed):
                     yield switched
@@ -132,7 +132,7 @@ class Calls:
             finally:
                 await asyncio.shield(self._leave(attempt))
 
-    async def _attempt(self, attempt: _Attempt, ask: Ask) -> AsyncGenerator[Any]:
+    async def _attempt(self, attempt: Attempt, ask: Ask) -> AsyncGenerator[Any]:
         """One server's answer. Notes what comes of it; `_leave` keeps it."""
         async with aclosing(ask(self._adapter(attempt.entry), attempt.entry.server)) as pieces:  # type: ignore[type-var]
             try:
@@ -146,13 +146,13 @@ class Calls:
                 attempt.refusals = error.extra.get("refusals", ())
                 raise
 
-    async def _leave(self, attempt: _Attempt) -> None:
+    async def _leave(self, attempt: Attempt) -> None:
         """Free the place, and keep what the outcome says of the server. A database that is away takes no answer back."""
         entry = attempt.entry
         if entry.slot_id is not None:
             self._keeper.let_go(entry.slot_id)
         try:
-            await in_db(_keep_outcome, attempt)
+            await in_db(keep_outcome, attempt)
         except DatabaseTrouble:
             log.exception("what came of a call of %s could not be kept", entry.server.key)
 
@@ -179,8 +179,8 @@ class Calls:
 # ── what came of it ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Attempt:
-    """One server being asked once."""
+class Attempt:
+    """One server being asked once. `keep_outcome` keeps what came of it."""
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -208,7 +208,7 @@ class _Failed:
 
     server: AIModel
     error: ProviderError
-    attempt: _Attempt | None = None
+    attempt: Attempt | None = None
 
 
 def _switched(asked: AIModel, server: AIModel, failed: _Failed | None) -> Switched | None:
@@ -227,7 +227,7 @@ def _switched(asked: AIModel, server: AIModel, failed: _Failed | None) -> Switch
     )
 
 
-def _keep_outcome(attempt: _Attempt) -> None:
+def keep_outcome(attempt: Attempt) -> None:
     """Two or three short writes at most, and none for an answer of a server without places that never failed."""
     entry = attempt.entry
     try:

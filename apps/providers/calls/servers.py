@@ -33,6 +33,13 @@ def servers_of(model: AIModel) -> list[AIModel]:
     return servers
 
 
+def sole_server_known(model: AIModel) -> AIModel | None:
+    """The one server of a model, where that was read a moment ago and nothing has failed of it. No query."""
+    read_at, servers = _known.get(model.public_id, (0.0, []))
+    is_plain = len(servers) == 1 and not servers[0].breakers and time.monotonic() - read_at <= FRESH_S
+    return servers[0] if is_plain else None
+
+
 def forget(*models: AIModel) -> None:
     """Read anew at the next call."""
     for model in models:

@@ -31,6 +31,7 @@ class AnthropicAdapter(ChatAdapter):
 
     KEY_HEADER = "x-api-key"
     KEY_SCHEME = ""
+    PASSES_ON = {"messages": "/messages"}
 
     def __init__(self, connection: Connection) -> None:
         self.version = str(connection.quirks.get("anthropic_version") or VERSION)

@@ -19,6 +19,8 @@ _THEIR_ID = re.compile(r"[A-Za-z0-9]{9}")
 class MistralAdapter(OpenAICompatibleAdapter):
     """What else is said otherwise there is in the preset of the kind: the seed's name, no stream options, `any` for some tool."""
 
+    PASSES_ON = {"embeddings": "/embeddings"}  # its chat has names of its own
+
     def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
         request = replace(request, messages=tuple(_with_their_ids(message) for message in request.messages))
         path, body = super()._question(request, quirks, is_stream=is_stream)

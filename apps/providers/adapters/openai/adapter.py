@@ -16,6 +16,8 @@ from apps.providers.contract import ChatRequest
 class OpenAIAdapter(OpenAICompatibleAdapter):
     """Which of the two a model is asked on says its flag `api`, then the connection's quirk; without either it is chat."""
 
+    PASSES_ON = {"chat": "/chat/completions", "responses": "/responses", "embeddings": "/embeddings"}
+
     def _question(self, request: ChatRequest, quirks: Quirks, *, is_stream: bool) -> tuple[str, dict[str, Any]]:
         if quirks.api == "responses":
             return "/responses", response_body(request, quirks, is_stream=is_stream)

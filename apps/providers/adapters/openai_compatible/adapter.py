@@ -27,6 +27,8 @@ TEXTS_PER_REQUEST = 256  # of embeddings
 class OpenAICompatibleAdapter(ChatAdapter):
     """Made for one connection and one event loop; `aclose` gives back its sockets."""
 
+    PASSES_ON = {"chat": "/chat/completions", "embeddings": "/embeddings"}
+
     def __init__(self, connection: Connection) -> None:
         preset = PRESETS.get(connection.kind, Preset())
         super().__init__(

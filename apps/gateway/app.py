@@ -1,0 +1,85 @@
+"""The gateway as an ASGI application, in front of the one that serves everything else.
+
+It passes Django's middleware by: a request that only goes through has no session, no page and no form, and the middleware alone
+would cost more than everything that is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.gateway import models_list
+from apps.gateway.dialects.base import Dialect, Told
+from apps.gateway.dialects.chat import Chat
+from apps.gateway.flow import Desk, recover_in_background, serve
+from apps.gateway.wire import Exchange, Receive, Send
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/v1/"
+DIALECTS: dict[str, Dialect] = {"/v1/chat/completions": Chat()}
+AsgiApp = Callable[[Any, Receive, Send], Awaitable[None]]
+
+
+class GatewayApp:
+    """Answers what is under /v1/, and hands the rest to `inner`."""
+
+    def __init__(self, inner: AsgiApp) -> None:
+        self._inner = inner
+        self._desk: Desk | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self._serve(Exchange(scope, receive, send))
+        else:
+            await self._inner(scope, receive, send)
+
+    @property
+    def desk(self) -> Desk:
+        """Made with the first request of an event loop."""
+        loop = asyncio.get_running_loop()
+        if self._desk is None or self._loop is not loop:
+            self._desk, self._loop = Desk(), loop
+        return self._desk
+
+    async def lifespan(self, scope: Any, receive: Receive, send: Send) -> None:
+        """Of the whole process: calls that one before it left are written down at its start, its own at its end."""
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                recover_in_background()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self.aclose()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def aclose(self) -> None:
+        desk, self._desk = self._desk, None
+        if desk is not None:
+            await desk.aclose()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        path = exchange.path.rstrip("/")
+        if exchange.method == "GET" and (path == "/v1/models" or path.startswith("/v1/models/")):
+            await models_list.serve(exchange, path.removeprefix("/v1/models").strip("/"))
+            return
+        dialect = DIALECTS.get(path)
+        if dialect is None:
+            message = _("Nothing is answered at %s.") % path[:200]
+            await _refuse(exchange, Told("not_found", 404, "unknown_url", message))
+        elif exchange.method != "POST":
+            await _refuse(exchange, Told("invalid", 405, "method_not_allowed", _("Only POST is answered here.")), dialect)
+        else:
+            await serve(exchange, dialect, self.desk)
+
+
+async def _refuse(exchange: Exchange, told: Told, dialect: Dialect | None = None) -> None:
+    dialect = dialect or models_list.dialect_of(exchange)
+    await exchange.answer(told.status, dialect.error(told, exchange.request_id), told.headers())

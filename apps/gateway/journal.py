@@ -1,0 +1,127 @@
+"""The file in which a process of the gateway notes its calls, before they go out and when they are over.
+
+A line is written with one call of the system, so it survives the end of the process in whatever way (not the end of the machine's
+power: for that each line would have to wait for the disk). The process holds a lock on its file, which ends with it; a file that
+nobody holds was left behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+
+LARGEST = 8 * 1024 * 1024  # beyond this what is written down already is left out of it
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def folder() -> Path:
+    return Path(settings.ORQ_HOME) / "run" / "gateway"
+
+
+class Journal:
+    """The one of this process. Its file is made with the first call."""
+
+    def __init__(self) -> None:
+        self._file = -1
+        self._path: Path | None = None
+        self._size = 0
+        self._lines: dict[UUID, list[bytes]] = {}  # of calls whose rows are not written yet
+
+    def begin(self, public_id: UUID, about: dict[str, Any]) -> None:
+        self._write(public_id, {"id": public_id.hex, **about})
+
+    def end(self, public_id: UUID, usage: list[int], error_code: str, ms: int, first_ms: int | None) -> None:
+        self._write(public_id, {"id": public_id.hex, "usage": usage, "error": error_code, "ms": ms, "first": first_ms})
+
+    def forget(self, public_ids: Sequence[UUID]) -> None:
+        """Their rows are written."""
+        for public_id in public_ids:
+            self._lines.pop(public_id, None)
+        if not self._lines and self._size:
+            os.ftruncate(self._file, 0)
+            self._size = 0
+        elif self._size > LARGEST:
+            self._begin_anew()
+
+    def close(self) -> None:
+        """With nothing left to write the file goes, too."""
+        if self._path is None:
+            return
+        if not self._lines:
+            self._path.unlink(missing_ok=True)
+        os.close(self._file)
+        self._file, self._path = -1, None
+
+    def _write(self, public_id: UUID, line: dict[str, Any]) -> None:
+        if self._path is None:
+            self._open()
+        data = _encode(line) + b"\n"
+        os.write(self._file, data)
+        self._size += len(data)
+        self._lines.setdefault(public_id, []).append(data)
+
+    def _open(self) -> None:
+        folder().mkdir(parents=True, exist_ok=True)
+        self._path = folder() / f"{os.getpid()}-{uuid4().hex}.journal"
+        self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _begin_anew(self) -> None:
+        """Another file with only the calls that are still to be written, and then the old one goes."""
+        old_file, old_path = self._file, self._path
+        self._open()
+        kept = b"".join(line for lines in self._lines.values() for line in lines)
+        os.write(self._file, kept)
+        self._size = len(kept)
+        if old_path is not None:
+            old_path.unlink(missing_ok=True)
+        os.close(old_file)
+
+
+class LeftBehind:
+    """A journal whose process has ended. Whoever has it holds its lock."""
+
+    def __init__(self, path: Path, file: int) -> None:
+        self._path, self._file = path, file
+
+    def calls(self) -> list[dict[str, Any]]:
+        """One for each call, with what its end said. A line that was cut by the end of the process is left out."""
+        calls: dict[str, dict[str, Any]] = {}
+        for line in self._path.read_bytes().split(b"\n"):
+            try:
+                said = _decode(line) if line else {}
+            except msgspec.DecodeError:
+                log.warning("a line of %s was cut off", self._path.name)
+                continue
+            if said:
+                calls.setdefault(said["id"], {}).update(said)
+        return [call for call in calls.values() if "team" in call]
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._file)
+
+
+def left_behind() -> Iterator[LeftBehind]:
+    for path in sorted(folder().glob("*.journal")) if folder().is_dir() else ():
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue  # another process was faster
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)  # its process lives
+            continue
+        yield LeftBehind(path, file)
