@@ -153,6 +153,7 @@ class Completion:
     request_id: str = ""
     latency_ms: int = 0
     first_token_ms: int | None = None
+    longest_pause_ms: int = 0  # how long its stream stood still once it had begun; 0: not for long, or not known
     attempts: int = 1  # requests that this answer took, retries and schema repairs included
     logprobs: tuple[TokenLogprob, ...] | None = None  # None: not asked for, or not given
     refusals: tuple[Refusal, ...] = ()  # what had to be put another way; worth remembering for the model

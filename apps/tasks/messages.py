@@ -113,6 +113,37 @@ def _unexpected(extra: dict[str, Any]) -> str:
     return _("Something went wrong in the product itself; the log has the details. Start the task again to go on from there.")
 
 
+def against_word(code: str) -> str:
+    """What is held against an answer, as a part of a sentence; an unknown code as it is."""
+    words = {
+        "repetition": _("it says the same again and again"),
+        "refusal": _("it refuses"),
+        "cut": _("it ends before its end"),
+        "stall": _("it stood still while it was written"),
+        "internal": _("it contradicts itself"),
+        "contradiction": _("it contradicts its sources"),
+        "wording": _("it turns the meaning of its sources"),
+        "temporal": _("its dates cannot be right"),
+        "scope": _("it does not speak of what was asked"),
+        "both_were_wrong": _("the judge found both wrong"),
+        "checker_was_right": _("the judge decided for the checker"),
+        "low_confidence": _("the confidence is too low"),
+    }
+    return words.get(code, code.replace("_", " "))
+
+
+def because_word(code: str) -> str:
+    """Why an attempt was chosen, as a part of a sentence."""
+    words = {
+        "nothing_against_it": _("nothing is held against it"),
+        "more_trusted": _("its confidence is higher"),
+        "fewer_signs": _("fewer signs of invention were found"),
+        "later_of_equals": _("its author knew what was wrong before"),
+        "only_attempt": _("there is no other"),
+    }
+    return words.get(code, code.replace("_", " "))
+
+
 _EXPLANATIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "too_few_models": _too_few_models,
     "over_budget": _over_budget,
@@ -173,6 +204,11 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "read_in_parts": lambda d: _("Too long for %(model)s to read at once: it was read in %(parts)s parts") % d,
     "another_model_speaks": lambda d: _("The preferred model of %(specialized_ai)s cannot do it; %(model)s speaks for it") % d,
     "interrupted": lambda d: _("The stream of %(model)s broke off and was started again") % d,
-    "escalated": lambda d: _("Given to another author: %(reason)s") % d,
+    "suspect": lambda d: _("Marked as suspect: %(what)s") % {"what": against_word(d["kind"])},
+    "compared": lambda d: (
+        _("Compared with what was written before: the work of %(model)s stands best, because %(why)s")
+        % {"model": d["model"], "why": because_word(d["because"])}
+    ),
+    "escalated": lambda d: _("Given to another author: %(reason)s") % {"reason": against_word(d["reason"])},
     "subtask_failed": lambda d: _("The step failed: %(message)s") % d,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.providers.errors import Overloaded
+from apps.tasks.engine.compare import compare
 from apps.tasks.engine.conclude import conclude
 from apps.tasks.engine.confidence import confidence_of
 from apps.tasks.engine.errors import NoModelAnswered
@@ -54,7 +55,8 @@ UNCHECKED = (Check(reason_not="switched_off"), Settlement(reason_not="not_checke
 
 async def concluded(text: str, check: Check, settlement: Settlement, *, findings=(), tried=(), cast=CAST, **policy) -> Outcome:
     context = await scene(policy=policy).begin()
-    return conclude(cast, Draft(text, ANN), Findings(tuple(findings)), check, settlement, tried, context)
+    attempt = (Draft(text, ANN), Findings(tuple(findings)), check, settlement, tried)
+    return conclude(cast, *attempt, compare(*attempt, context) if tried else None, context)
 
 
 # ── confidence ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,7 +89,7 @@ def test_confidence_stays_between_nothing_and_everything() -> None:
         for worst in range(0, 101, 10):
             for settlement in (AGREED, ruled("author"), ruled("neither"), Settlement(reason_not="too_few_models")):
                 found = Findings((Finding("x", worst),))
-                assert 0 <= confidence_of(found, check_of(total), settlement, is_replaced=False) <= 100
+                assert 0 <= confidence_of(found, check_of(total), settlement, is_replaced=False).value <= 100
 
 
 async def test_a_long_work_that_was_ruled_against_is_not_trusted() -> None:

@@ -81,7 +81,20 @@ def abandoned(asked: Asked):
     return {"check": verdict(0), "settle": ruling("neither")}.get(asked.purpose)
 
 
-PLAYS = (simple, disputed, escalated, parallel, erring, cut_by_length, failing, abandoned)
+LOOP = "The harbour opens late. The gull waits. " * 6
+
+
+def suspect(asked: Asked):
+    """Everybody is content with Ann's work, but it goes round in circles; the next one's does not."""
+    return LOOP if asked.purpose == "work" and asked.model.id == "ann" else None
+
+
+def suspect_to_the_end(asked: Asked):
+    """Nobody's work is without a sign; the least suspect one stands."""
+    return f"{LOOP} So says {asked.model.id}." if asked.purpose == "work" else None
+
+
+PLAYS = (simple, disputed, escalated, parallel, erring, cut_by_length, failing, abandoned, suspect, suspect_to_the_end)
 
 
 def set_up(script) -> Scene:

@@ -93,7 +93,7 @@ def test_a_loop_that_began_is_found_at_any_length_of_its_unit() -> None:
 
 def found(text: str, *, is_complete: bool = True) -> dict[str, float]:
     draft = Draft(text, model("ann"), is_complete=is_complete)
-    return {item.kind: item.score for item in inspect(a_subtask(), draft, None).items}
+    return {item.kind: item.score for item in inspect(a_subtask(), {}, draft, None).items}
 
 
 def test_a_text_that_says_the_same_again_and_again_is_suspicious() -> None:
@@ -102,8 +102,10 @@ def test_a_text_that_says_the_same_again_and_again_is_suspicious() -> None:
 
 
 def test_a_sentence_said_three_times_in_a_long_text_is_noted_but_weighs_little() -> None:
-    points = "".join(f"Point {n} is that thing number {n * 3} matters to us all. " for n in range(40))
-    text = points + "As I have said before. " * 3
+    subjects = ("The harbour", "A gull", "My aunt", "The old mill", "Rain", "The baker", "Nobody", "A letter", "The tide", "Noon")
+    deeds = ("opens late", "waits on the wall", "sells bread to sailors", "hides a secret from the town", "came back in spring")
+    points = " ".join(f"{one} {deeds[(place * 3 + more) % 5]}." for more in range(2) for place, one in enumerate(subjects))
+    text = points + " As I have said before." * 3
     assert 0 < found(text)["repetition"] < 30
 
 

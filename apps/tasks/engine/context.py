@@ -13,7 +13,7 @@ import typing
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -38,6 +38,7 @@ KEEP_PARTIAL_EVERY_S = 1.0
 WAIT_FOR_OTHERS_S = 300.0
 LOOK_AGAIN_S = 1.0
 CHARS_PER_TOKEN = 3
+PAUSE_WORTH_TELLING_S = 10.0
 
 Work = Callable[[PlannedSubtask, Inputs, "Context"], Awaitable[Outcome]]
 
@@ -217,7 +218,8 @@ class _Ear:
         self._shown, self._seq, self._restarted = 0, 0, False
         self._guard = RunawayGuard()
         now = ctx.run.clock.monotonic()
-        self._began = self._last_shown = self._last_kept = now
+        self._began = self._last_shown = self._last_kept = self._last_heard = now
+        self._longest_pause_s = 0.0
 
     async def listen(self, request: ChatRequest) -> Completion:
         stream = self.ctx.run.ais.ask(self.model, request)
@@ -226,7 +228,7 @@ class _Ear:
                 match item:
                     case Completion():
                         self._show()
-                        return item
+                        return self._with_pause(item)
                     case Moved():
                         await self._follow(item)
                     case Queued():
@@ -246,6 +248,11 @@ class _Ear:
         took_ms = round((self.ctx.run.clock.monotonic() - self._began) * 1000)
         return Completion(self.text, "unknown", usage, self.model.model, latency_ms=took_ms)
 
+    def _with_pause(self, completion: Completion) -> Completion:
+        """Told only where it was long, so that an answer is the same each time it is heard at its usual pace."""
+        pause_s = self._longest_pause_s
+        return replace(completion, longest_pause_ms=round(pause_s * 1000)) if pause_s >= PAUSE_WORTH_TELLING_S else completion
+
     async def _follow(self, moved: Moved) -> None:
         """Another server of the model answers; the log says so where the first one failed."""
         self.model = moved.to_model
@@ -258,9 +265,13 @@ class _Ear:
     async def _hear(self, delta: Delta) -> None:
         if delta.restarted:
             self.text, self._shown, self._restarted, self._guard = "", 0, True, RunawayGuard()
+            self._longest_pause_s = 0.0
+        now = self.ctx.run.clock.monotonic()
+        if self.text:  # before the first word it reads, which may take long
+            self._longest_pause_s = max(self._longest_pause_s, now - self._last_heard)
+        self._last_heard = now
         self.text += delta.text
         self._guard.feed(delta.text)
-        now = self.ctx.run.clock.monotonic()
         if now - self._last_shown >= LIVE_TEXT_EVERY_S:
             self._last_shown = now
             self._show()

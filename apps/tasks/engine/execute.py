@@ -64,6 +64,7 @@ async def _write(
         parts_read=work.parts,
         failed_before=failed_before,
         latency_ms=sum(piece.latency_ms for piece in pieces),
+        longest_pause_s=max(piece.longest_pause_ms for piece in pieces) / 1000,
         tokens=sum(piece.usage.input_tokens + piece.usage.output_tokens for piece in pieces),
     )
 

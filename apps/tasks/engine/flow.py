@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.tasks.engine.cast import choose_cast
+from apps.tasks.engine.compare import compare
 from apps.tasks.engine.compose import compose
 from apps.tasks.engine.conclude import conclude, stand_by_the_best
 from apps.tasks.engine.context import Context
@@ -27,7 +28,7 @@ async def run_task(task: TaskSpec, ctx: Context) -> Result:
 
 
 async def run_subtask(subtask: PlannedSubtask, inputs: Inputs, ctx: Context) -> Outcome:
-    """A weak result goes to a stronger author; when none can do better, the best of what there is stands."""
+    """A weak or suspect result goes to an author of another family; when none does better, the best of what there is stands."""
     tried: Tried = ()
     while True:
         attempt = ctx.attempt(len(tried) + 1)
@@ -43,10 +44,11 @@ async def run_subtask(subtask: PlannedSubtask, inputs: Inputs, ctx: Context) -> 
 
 
 async def run_attempt(subtask: PlannedSubtask, inputs: Inputs, tried: Tried, attempt: Context) -> Outcome:
-    """One AI writes, another checks, a third settles what they dispute."""
+    """One AI writes, another checks, a third settles what they dispute; a second attempt is compared with what was suspect."""
     cast = await attempt.stage("cast", choose_cast, subtask, tried)
     draft = await attempt.stage("execute", execute, subtask, inputs, cast, tried)
-    findings = await attempt.stage("inspect", inspect, subtask, draft)
+    findings = await attempt.stage("inspect", inspect, subtask, inputs, draft)
     check = await attempt.stage("validate", validate, subtask, inputs, draft, cast)
     settlement = await attempt.stage("tie-break", settle, subtask, inputs, draft, check, cast)
-    return await attempt.stage("conclude", conclude, cast, draft, findings, check, settlement, tried)
+    comparison = await attempt.stage("compare", compare, draft, findings, check, settlement, tried) if tried else None
+    return await attempt.stage("conclude", conclude, cast, draft, findings, check, settlement, tried, comparison)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from apps.providers.contract import Completion, Message
+from apps.tasks.engine.hallucination.types import Assessment, Span
 
 Profile = Literal["full", "compact"]
 Side = Literal["author", "checker", "neither"]
@@ -183,20 +184,40 @@ class Draft:
     failed_before: tuple[Failed, ...] = ()
     latency_ms: int = 0
     tokens: int = 0
+    longest_pause_s: float = 0.0  # how long it stood still in the middle of writing; 0: not for long
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidencePart:
+    """One summand of a confidence. `name` is a code; `detail` says more where there is more to say."""
+
+    name: str
+    points: float
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something suspicious that was found without asking any AI. `score` 0-100."""
+    """Something suspicious that was found without asking any AI. `score` 0-100; `spans` point into the draft."""
 
     kind: str
     score: float
     quote: str = ""
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
+    """What counts against a draft, and where it comes from.
+
+    `assessment`: the fitted score of hallucination with the part of each detector. `signals`: what the checks of the text against
+    its question hold against it, in points below zero. `is_bound`: it had to keep to its sources, and was held against them.
+    """
+
     items: tuple[Finding, ...] = ()
+    assessment: Assessment | None = None
+    signals: tuple[ConfidencePart, ...] = ()
+    is_bound: bool = False
 
     @property
     def worst(self) -> float:
@@ -273,6 +294,40 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Confidence:
+    """0-100, and the parts that it is the sum of (kept between 0 and 100)."""
+
+    value: float
+    parts: tuple[ConfidencePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptWeighed:
+    """One attempt at a step in a comparison, by its number, oldest first."""
+
+    number: int
+    author: ModelRef
+    confidence: float
+    divergence: float | None
+    worst: float
+    against: str  # why it did not stand at once; "" where nothing is held against it
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All attempts at a step side by side. `best` is the number of the one to stand by and `because` a code.
+
+    `agreement` 0-100: how near the newest is to the one before it. `kept` 0-100: how much of the earlier text it took over.
+    """
+
+    best: int
+    because: str
+    agreement: float
+    kept: float
+    attempts: tuple[AttemptWeighed, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one attempt at a subtask came to. `escalate_because` is empty when it stands."""
 
@@ -292,6 +347,12 @@ class Outcome:
     divergence_parts: Mapping[str, float] = field(default_factory=dict)
     latency_ms: int = 0
     tokens: int = 0
+    found: tuple[Finding, ...] = ()
+    confidence_parts: tuple[ConfidencePart, ...] = ()
+
+    @property
+    def worst(self) -> float:
+        return max((finding.score for finding in self.found), default=0.0)
 
     @property
     def authors_score(self) -> float | None:

@@ -14,7 +14,19 @@ from django.utils import timezone
 
 from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.services import quality_record
-from apps.tasks.engine.types import Check, Draft, ModelRef, Outcome, Plan, PlannedSubtask, Result, Settlement
+from apps.tasks.engine.types import (
+    Check,
+    Comparison,
+    Draft,
+    Findings,
+    ModelRef,
+    Outcome,
+    Plan,
+    PlannedSubtask,
+    Result,
+    Settlement,
+)
+from apps.tasks.engine.weigh import SUSPECT_FROM
 from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.states import try_move
 
@@ -114,6 +126,23 @@ def _drafted(task: Task, subtask: Subtask, draft: Draft) -> None:
     _set(subtask, result=draft.text)
 
 
+def _inspected(task: Task, subtask: Subtask, findings: Findings) -> None:
+    """A suspect answer is marked at once, and the log says what is held against it; it is kept like any other."""
+    against = [finding for finding in findings.items if finding.score >= SUSPECT_FROM]
+    if not against:
+        return
+    _set(subtask, suspect=True)
+    worst = max(against, key=lambda finding: finding.score)
+    found = {"kind": worst.kind, "score": worst.score, "quote": worst.quote}
+    ExecutionLog.objects.create(task=task, subtask=subtask, level="warning", event="suspect", data=found)
+
+
+def _compared(task: Task, subtask: Subtask, comparison: Comparison) -> None:
+    data = msgspec.to_builtins(comparison)
+    best = comparison.attempts[comparison.best - 1]
+    ExecutionLog.objects.create(task=task, subtask=subtask, event="compared", data={**data, "model": best.author.label})
+
+
 def _checked(task: Task, subtask: Subtask, check: Check) -> None:
     _set(
         subtask,
@@ -132,8 +161,9 @@ def _settled(task: Task, subtask: Subtask, settlement: Settlement) -> None:
 def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
     _count_quality(subtask, outcome)
     if outcome.escalate_because:
-        _set(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence))
-        ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data={"reason": outcome.escalate_because})
+        _set(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence), suspect=True)
+        why = {"reason": outcome.escalate_because, "model": outcome.author.label, "confidence": outcome.confidence}
+        ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data=why)
         return
     author, checker, judge = model_rows(outcome.author, outcome.checker, outcome.judge)
     if author != subtask.executor:  # an earlier attempt stands
@@ -201,6 +231,8 @@ def _set(subtask: Subtask, **changes: Any) -> None:
 
 _SUBTASK_STAGES: dict[str, Callable[[Task, Subtask, Any], None]] = {
     "execute": _drafted,
+    "inspect": _inspected,
+    "compare": _compared,
     "validate": _checked,
     "tie-break": _settled,
     "conclude": _concluded,

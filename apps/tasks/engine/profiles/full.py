@@ -27,6 +27,16 @@ from apps.tasks.engine.types import (
 
 NO_ANSWER = {"", "-", "n/a", "na", "none", "null", "nil", "nenhum", "nenhuma", "não há"}  # said where null was meant
 NOTES = 0  # in the place of a step's number: notes of what was too long
+_FOUND = {  # what a finding says to the next author
+    "repetition": "It says the same thing again and again.",
+    "refusal": "It refuses instead of doing the work.",
+    "cut": "It ends before its end.",
+    "internal": "It contradicts itself.",
+    "contradiction": "It contradicts what it was to build on.",
+    "wording": "It turns the meaning of what it was to build on.",
+    "temporal": "Its dates cannot be right.",
+    "scope": "It does not speak of what was asked.",
+}
 TEXTS = Path(__file__).parent.parent / "prompts" / "full"
 
 
@@ -168,9 +178,23 @@ def _about(task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs) -> dict[str,
 
 
 def _earlier(tried: Tried) -> str:
+    """The last attempt, and all that was held against it and those before it."""
     if not tried:
         return ""
-    last = tried[-1]
-    defects = last.verdict.defects if last.verdict else ()
-    objections = "\n".join(f"- {defect.problem}" for defect in defects) or "- It could not be trusted."
-    return Template(_text("earlier")).substitute(text=last.text, objections=objections)
+    said = dict.fromkeys(objection for outcome in reversed(tried) for objection in _objections(outcome))
+    objections = "\n".join(f"- {objection}" for objection in said) or "- It could not be trusted."
+    return Template(_text("earlier")).substitute(text=tried[-1].text, objections=objections)
+
+
+def _objections(outcome: Outcome) -> list[str]:
+    defects = outcome.verdict.defects if outcome.verdict else ()
+    found = [finding for finding in outcome.found if finding.kind in _FOUND]
+    return [
+        *(defect.problem + _quoted(defect.quote) for defect in defects),
+        *(_FOUND[finding.kind] + _quoted(finding.quote) for finding in found),
+        *([outcome.reason] if outcome.winner in ("checker", "neither") and outcome.reason else []),
+    ]
+
+
+def _quoted(words: str) -> str:
+    return f" (“{words}”)" if words else ""

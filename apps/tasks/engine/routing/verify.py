@@ -26,11 +26,12 @@ async def second_opinion(prompt: RoutedPrompt, attempt: Attempt, ctx: RouteConte
         by=attempt.model,
         is_complete=attempt.completion.finish_reason not in CUT_SHORT,
         latency_ms=attempt.completion.latency_ms,
+        longest_pause_s=attempt.completion.longest_pause_ms / 1000,
     )
     task_context = ctx.as_task_context()
     usable = [candidate for candidate in await ctx.candidates() if not candidate.unavailable]
     cast = cast_from(usable, task_context.task, question, (), await ctx.personas())
-    findings = inspect(question, draft, task_context)
+    findings = inspect(question, {}, draft, task_context)
     check = await validate(question, {}, draft, cast, task_context)
     settlement = await settle(question, {}, draft, check, cast, task_context)
     return SecondOpinion(findings, check, settlement)
