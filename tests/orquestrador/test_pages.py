@@ -19,7 +19,7 @@ from tests.factories import make_actor, make_link, model_of, provider_of, task_o
 pytestmark = pytest.mark.django_db
 
 MOST_QUERIES = 12
-MOST_OF_DASHBOARD = 16  # it looks at running, latest and waiting tasks, and sums a week
+MOST_OF_DASHBOARD = 18  # running, latest and waiting tasks, the sums of a week, and who would do the next one
 MANAGERS = (Role.OWNER, Role.ADMIN)
 LANGUAGES = ("en", "pt-br")
 PAGES = {
