@@ -26,7 +26,7 @@ from apps.providers.models import (
     ProviderKey,
     SpecializedAI,
 )
-from apps.tasks.models import ExecutionLog, Subtask, Task
+from apps.tasks.models import EscalationRule, ExecutionLog, Subtask, Task, TaskExecution
 
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
@@ -181,3 +181,15 @@ def virtual_key_of(actor: Actor) -> VirtualKey:
     number = next(_numbers)
     about = {"name": f"Program {number}", "key_hash": f"{number:064x}", "ending": "abcd"}
     return VirtualKey.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("execution")
+def execution_of(actor: Actor) -> TaskExecution:
+    about = {"input": "Secret question", "output": "Secret answer", "status": "completed", "model_name": "Secret model"}
+    return TaskExecution.objects.create(owner=actor.user, team=actor.team, finished_at=timezone.now(), **about)
+
+
+@object_of("escalation-rules")
+def rule_of(actor: Actor) -> EscalationRule:
+    about = {"name": f"Secret rule {next(_numbers)}", "trigger": "low_confidence", "threshold": 60}
+    return EscalationRule.objects.create(owner=actor.user, team=actor.team, **about)

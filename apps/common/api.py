@@ -62,7 +62,7 @@ class TeamViewSet(ActorMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         return type(self).visible(self.actor)
 
     def get_object(self) -> Any:
-        row = type(self).access(self.actor, uuid.UUID(self.kwargs["id"]))
+        row = type(self).access(self.actor, uuid.UUID(self.kwargs[self.lookup_url_kwarg]))
         self.check_object_permissions(self.request, row)
         return row
 

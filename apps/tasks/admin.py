@@ -1,4 +1,4 @@
-"""Tasks in Django's admin. What happened is not corrected: steps, calls and log entries can only be read."""
+"""Tasks and routing in Django's admin. What happened is not corrected: steps, calls, prompts and logs can only be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,22 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from apps.common.admin import BaseAdmin, JournalAdmin
-from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
+from apps.tasks.models import (
+    ABTest,
+    AuditHead,
+    AuditLog,
+    CachedAnswer,
+    Call,
+    EscalationHistory,
+    EscalationRule,
+    ExecutionLog,
+    ProviderMetric,
+    RoutingSettings,
+    Step,
+    Subtask,
+    Task,
+    TaskExecution,
+)
 
 
 class SubtaskInline(TabularInline):
@@ -87,3 +102,71 @@ class ExecutionLogAdmin(JournalAdmin):
     list_display = ("created_at", "level", "event", "task", "subtask", "message")
     list_filter = ("level", "event")
     search_fields = ("message", "task__title", "=task__public_id", "request_id")
+
+
+# ── routing ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@admin.register(TaskExecution)
+class TaskExecutionAdmin(JournalAdmin):
+    list_display = ("created_at", "status", "task_type", "model_name", "confidence", "escalation_count", "cost_usd", "owner")
+    list_filter = ("status", "source", "strategy", "verified", "cache", "created_at")
+    search_fields = ("=public_id", "model_name", "owner__email")
+
+
+@admin.register(EscalationRule)
+class EscalationRuleAdmin(BaseAdmin):
+    """Changes made here are not in the team's audit log; those of its pages and API are."""
+
+    list_display = ("name", "trigger", "threshold", "from_tier", "to_tier", "priority", "is_active", "team")
+    list_filter = ("trigger", "is_active")
+    search_fields = ("name", "=public_id")
+
+
+@admin.register(EscalationHistory)
+class EscalationHistoryAdmin(JournalAdmin):
+    list_display = ("created_at", "from_name", "to_name", "trigger", "rule_name", "previous_confidence")
+    list_filter = ("trigger",)
+    search_fields = ("from_name", "to_name", "=execution__public_id")
+
+
+@admin.register(ProviderMetric)
+class ProviderMetricAdmin(JournalAdmin):
+    list_display = ("date", "provider", "total", "succeeded", "failed", "cost_usd", "unpriced")
+    list_filter = ("date",)
+    search_fields = ("provider__name",)
+
+
+@admin.register(AuditLog)
+class AuditLogAdmin(JournalAdmin):
+    list_display = ("team", "number", "time", "category", "actor_name", "object_type")
+    list_filter = ("category", "time")
+    search_fields = ("actor_name", "=object_id", "=hash")
+
+
+@admin.register(AuditHead)
+class AuditHeadAdmin(JournalAdmin):
+    list_display = ("team", "number", "hash")
+    search_fields = ("team__name",)
+
+
+@admin.register(RoutingSettings)
+class RoutingSettingsAdmin(BaseAdmin):
+    list_display = ("team", "max_escalations", "max_cost_usd", "exploration", "cache_is_on", "semantic_model")
+    search_fields = ("team__name",)
+
+
+@admin.register(CachedAnswer)
+class CachedAnswerAdmin(BaseAdmin):
+    list_display = ("created_at", "model_name", "hits", "saved_usd", "expires_at", "team")
+    list_filter = ("created_at",)
+    search_fields = ("model_name", "=public_id")
+    readonly_fields = ("scope", "request_hash", "context_hash", "prompt", "answer", "vector_model", "execution")
+    exclude = ("vector",)
+
+
+@admin.register(ABTest)
+class ABTestAdmin(BaseAdmin):
+    list_display = ("name", "strategy_a", "strategy_b", "measure", "share_percent", "minimum_sample", "status", "team")
+    list_filter = ("status", "measure")
+    search_fields = ("name", "=public_id")

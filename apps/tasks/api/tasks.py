@@ -68,13 +68,13 @@ class TasksViewSet(TeamViewSet):
     @idempotent
     def create(self, request: Request) -> Response:
         """Give a task. Unless `start` is false, work begins at once."""
-        asked = _valid(shapes.NewTaskSerializer(data=request.data))
+        asked = valid(shapes.NewTaskSerializer(data=request.data))
         task = services.task_create(self.actor, idempotency_key=request.headers.get(HEADER), **asked)
         return self._answer(task, status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.TaskChangesSerializer, responses=shapes.TaskSerializer)
     def partial_update(self, request: Request, id: str) -> Response:
-        asked = _valid(shapes.TaskChangesSerializer(data=request.data))
+        asked = valid(shapes.TaskChangesSerializer(data=request.data))
         return self._change(services.task_update, **asked)
 
     def destroy(self, request: Request, id: str) -> Response:
@@ -99,7 +99,7 @@ class TasksViewSet(TeamViewSet):
     @idempotent
     def resume(self, request: Request, id: str) -> Response:
         """Go on, if wanted with another policy."""
-        asked = _valid(shapes.ResumeSerializer(data=request.data))
+        asked = valid(shapes.ResumeSerializer(data=request.data))
         return self._change(services.task_resume, **asked)
 
     @extend_schema(request=None, responses=shapes.TaskSerializer)
@@ -120,7 +120,7 @@ class TasksViewSet(TeamViewSet):
     @idempotent
     def approve(self, request: Request, id: str) -> Response:
         """Let the plan run, as it is or as it is given here."""
-        asked = _valid(shapes.ApproveSerializer(data=request.data))
+        asked = valid(shapes.ApproveSerializer(data=request.data))
         return self._change(services.plan_approve, **asked)
 
     @extend_schema(responses=shapes.LogSerializer(many=True), filters=False)
@@ -139,7 +139,7 @@ class TasksViewSet(TeamViewSet):
     @action(detail=False, pagination_class=None)
     def stats(self, request: Request) -> Response:
         """Figures of the last days: tasks by status, money, and how work was checked."""
-        return Response(selectors.tasks_stats(self.actor, _days(request.query_params.get("days", "7"))))
+        return Response(selectors.tasks_stats(self.actor, days_of(request.query_params.get("days", "7"))))
 
     def _change(self, service: Callable[..., object], **changes: Any) -> Response:
         service(self.actor, self.get_object(), **changes)
@@ -181,7 +181,7 @@ class SubtasksViewSet(TeamViewSet):
     @idempotent
     def retry(self, request: Request, id: str) -> Response:
         """Do it again, if wanted by another model; steps that build on it are done again too."""
-        model = _valid(shapes.RetrySerializer(data=request.data)).get("model")
+        model = valid(shapes.RetrySerializer(data=request.data)).get("model")
         services.subtask_retry(self.actor, self.get_object(), model=str(model) if model else None)
         return Response(selectors.subtask_detail(self.get_object()))
 
@@ -214,12 +214,12 @@ class ExecutionLogsViewSet(TeamViewSet):
         return Response(selectors.log_entry(self.get_object()))
 
 
-def _valid(serializer: serializers.Serializer) -> dict[str, Any]:
+def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
 
 
-def _days(text: str) -> int:
+def days_of(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_DAYS:
         raise BadInput(_("The number of days is from 1 to %(most)s.") % {"most": MOST_DAYS}, field="days")
     return int(text)

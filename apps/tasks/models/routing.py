@@ -45,6 +45,8 @@ class TaskExecution(OwnedRow):
         FAILED = "failed", _("Failed")
         ESCALATED = "escalated", _("Completed after escalation")
 
+    ANSWERED = (Status.COMPLETED, Status.ESCALATED)
+
     class Verified(models.TextChoices):
         NOT_ASKED = "not_asked", _("Not asked for")
         YES = "yes", _("Checked by another AI")
@@ -99,6 +101,10 @@ class TaskExecution(OwnedRow):
 
     def __str__(self) -> str:
         return self.input[:80]
+
+    @property
+    def is_answered(self) -> bool:
+        return self.status in self.ANSWERED
 
 
 class EscalationRule(OwnedRow):

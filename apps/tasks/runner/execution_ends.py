@@ -77,7 +77,7 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
     execution.cache = routed.cached.kind if routed.cached else ""
     _keep_needs(execution, diary)
     _keep_took(execution, diary, totals)
-    execution.metadata = {**execution.metadata, **route_json(routed)}
+    execution.metadata = {**_with_earlier_round(execution), **route_json(routed)}
     execution.error_code = execution.error = execution.held_by = ""
     execution.save()
     return totals
@@ -109,6 +109,17 @@ def execution_failed(ready: Ready, diary: Diary, *, code: str, message: str) -> 
     execution.held_by = ""
     execution.save()
     return totals
+
+
+def _with_earlier_round(execution: TaskExecution) -> dict[str, Any]:
+    """What is known of the route; where the answer replaces another one, with that one's route among `earlier`."""
+    known = dict(execution.metadata)
+    round_before = {
+        name: known.pop(name) for name in ("attempts", "selection", "verification", "why_not_verified") if name in known
+    }
+    if round_before:
+        known["earlier"] = [*known.get("earlier", []), round_before]
+    return known
 
 
 def _status_without_answer(execution: TaskExecution) -> str:

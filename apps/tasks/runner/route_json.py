@@ -65,7 +65,9 @@ def prompt_again(execution: TaskExecution, *, forced_model: str) -> RoutedPrompt
         tool_choice=kept.get("tool_choice", ""),
     )
     category = kept.get("category", "")
-    return RoutedPrompt(str(execution.public_id), request, execution.input, forced_model=forced_model, category=category)
+    return RoutedPrompt(
+        str(execution.public_id), request, execution.input, forced_model=forced_model, use_cache=False, category=category
+    )
 
 
 def route_json(routed: Routed) -> dict[str, Any]:

@@ -1,5 +1,20 @@
 """Everything that people change about tasks, and about prompts on their way through the route. One module a story."""
 
+from apps.tasks.services.audit import (
+    AuditEntry,
+    AuditProblem,
+    AuditReport,
+    audit_append,
+    audit_setting,
+    audit_verify,
+)
+from apps.tasks.services.routing import (
+    execution_rate,
+    routing_settings_update,
+    rule_create,
+    rule_delete,
+    rule_update,
+)
 from apps.tasks.services.tasks import (
     plan_approve,
     subtask_escalate,
@@ -15,7 +30,18 @@ from apps.tasks.services.tasks import (
 )
 
 __all__ = [
+    "AuditEntry",
+    "AuditProblem",
+    "AuditReport",
+    "audit_append",
+    "audit_setting",
+    "audit_verify",
+    "execution_rate",
     "plan_approve",
+    "routing_settings_update",
+    "rule_create",
+    "rule_delete",
+    "rule_update",
     "subtask_escalate",
     "subtask_retry",
     "task_cancel",

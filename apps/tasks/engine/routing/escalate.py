@@ -13,6 +13,7 @@ DEFAULT_RULES = (
     Rule("timeout", "timeout"),
     Rule("low confidence", "low_confidence", threshold=70.0),
 )
+BY_HAND = Rule("", "manual")
 TIMEOUT_CODES = frozenset({"timeout", "interrupted"})
 
 
@@ -42,10 +43,17 @@ def start_higher(needs: Needs, chosen: ModelRef, rules: Iterable[Rule], candidat
     return None
 
 
-def rise_by_hand(tried: Sequence[ModelRef], needs: Needs, candidates: Sequence[Candidate]) -> ModelRef | None:
-    """The next stronger model than the last of `tried` that a person gives a finished answer to; None: there is none."""
+def rise_by_hand(
+    tried: Sequence[ModelRef], needs: Needs, candidates: Sequence[Candidate], rule: Rule = BY_HAND
+) -> ModelRef | None:
+    """Whom a person's escalation of a finished answer leads to: as `rule` says, by default the next stronger model.
+
+    `tried` are those that have answered, the author of what stands last. None: nobody, or the rule does not fit.
+    """
+    if not _is_from(rule, tried[-1]) or rule.category not in ("", needs.category):
+        return None
     attempts = [Attempt(model) for model in tried]
-    return _target(Rule("by hand", "manual"), attempts[-1], attempts, needs, candidates)
+    return _target(rule, attempts[-1], attempts, needs, candidates)
 
 
 def _reason(rule: Rule, attempt: Attempt, needs: Needs) -> str:

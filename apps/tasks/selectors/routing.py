@@ -1,0 +1,218 @@
+"""Routed prompts, rules of escalation, and the audit log, for pages and the API.
+
+What people ask is theirs: everybody sees their own prompts, admins also what came by the API and the gateway; nobody another
+person's chat. Percentages are JSON numbers; money is a text with eight decimals, or None where a price is unknown.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.common.errors import NotFound
+from apps.providers.models import AIModel, CreditUsage
+from apps.providers.selectors import access_model, models_visible
+from apps.tasks.models import AuditLog, EscalationRule, RoutingSettings, TaskExecution
+from apps.tasks.routing_words import no_answer_because, not_verified_because, passed_over_because
+from apps.tasks.selectors.tasks import model_reference, money, percent
+
+SEATS = ("initial_model__provider", "current_model__provider")
+
+
+# ── looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def executions_visible(actor: Actor) -> QuerySet[TaskExecution]:
+    """The prompts that the actor may see, with their models, the newest first."""
+    whose = Q(owner=actor.user)
+    if actor.can_manage:
+        whose |= Q(source__in=("api", "gateway"))
+    return TaskExecution.objects.filter(whose, team=actor.team).select_related(*SEATS)
+
+
+def access_execution(actor: Actor, public_id: uuid.UUID | str) -> TaskExecution:
+    """The prompt, or NotFound."""
+    row = executions_visible(actor).filter(public_id=_uuid(public_id)).first()
+    if row is None:
+        raise NotFound(_("There is no such prompt."))
+    return row
+
+
+def rules_visible(actor: Actor) -> QuerySet[EscalationRule]:
+    """The team's rules, in the order in which they are looked at."""
+    rows = EscalationRule.objects.filter(team=actor.team)
+    return rows.select_related("from_model__provider__key", "to_model__provider__key").order_by("priority", "pk")
+
+
+def access_rule(actor: Actor, public_id: uuid.UUID | str) -> EscalationRule:
+    row = rules_visible(actor).filter(public_id=_uuid(public_id)).first()
+    if row is None:
+        raise NotFound(_("There is no such rule."))
+    return row
+
+
+def audit_visible(actor: Actor) -> QuerySet[AuditLog]:
+    """The team's audit log, the newest first; for admins."""
+    actor.must_manage()
+    return AuditLog.objects.filter(team=actor.team).order_by("-number")
+
+
+def access_audit_entry(actor: Actor, number: int) -> AuditLog:
+    row = audit_visible(actor).filter(number=number).first()
+    if row is None:
+        raise NotFound(_("There is no such entry."))
+    return row
+
+
+def model_named(actor: Actor, name: str, *, field: str) -> AIModel:
+    """A chat model of the team by its public id, or as `provider/model`. Raises NotFound."""
+    try:
+        model: AIModel | None = access_model(actor, uuid.UUID(name))
+    except ValueError:
+        provider, _slash, key = name.partition("/")
+        model = models_visible(actor).filter(provider__name=provider, key=key).first()
+    if model is None or not model.is_chat:
+        raise NotFound(_("There is no such model that can chat. Name it by its id, or as provider/model."), field=field)
+    return model
+
+
+# ── as they are shown ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def execution_card(row: TaskExecution) -> dict[str, Any]:
+    """A prompt in brief. For a row of `executions_visible`: no query."""
+    return {
+        "task_id": row.public_id,
+        "status": row.status,
+        "status_label": str(row.get_status_display()),
+        "source": row.source,
+        "input": row.input,
+        "strategy": row.strategy,
+        "task_type": row.task_type,
+        "provider_name": row.current_model.provider.name if row.current_model else "",
+        "model": row.model_name,
+        "complexity": percent(row.complexity),
+        "confidence_score": percent(row.confidence),
+        "divergence": percent(row.divergence),
+        "verified": row.verified,
+        "escalation_count": row.escalation_count,
+        "execution_time_ms": row.execution_time_ms,
+        "first_token_ms": row.first_token_ms,
+        "input_tokens": row.input_tokens,
+        "output_tokens": row.output_tokens,
+        "cost": money(row.cost_usd),
+        "cache": row.cache,
+        "thumb": row.thumb,
+        "error_code": row.error_code,
+        "error": no_answer_because(row.error_code, {}, default=row.error) if row.error_code == "lost" else row.error,
+        "created_at": row.created_at,
+        "finished_at": row.finished_at,
+    }
+
+
+def execution_detail(row: TaskExecution) -> dict[str, Any]:
+    """A prompt with its answer, the whole route, its rises and its calls. Two queries."""
+    found = row.metadata
+    return {
+        **execution_card(row),
+        "success": row.is_answered,
+        "output": row.output,
+        "messages": row.messages,
+        "request": found.get("request", {}),
+        "initial_model": model_reference(row.initial_model),
+        "current_model": model_reference(row.current_model),
+        "needs": found.get("needs"),
+        "candidates": [_candidate(one) for one in found.get("selection", {}).get("considered", [])],
+        "is_exploring": found.get("selection", {}).get("is_exploring", False),
+        "attempts": found.get("attempts", []),
+        "tool_calls": found.get("tool_calls", []),
+        "finish_reason": found.get("finish_reason"),
+        "verification": found.get("verification"),
+        "why_not_verified": not_verified_because(found.get("why_not_verified", "")),
+        "cached": found.get("cached"),
+        "escalations": execution_escalations(row),
+        "calls": execution_calls(row),
+    }
+
+
+def execution_escalations(row: TaskExecution) -> list[dict[str, Any]]:
+    """Its rises, the first one first, each with what was there before. One query."""
+    return [
+        {
+            "id": rise.public_id,
+            "from": rise.from_name,
+            "to": rise.to_name,
+            "trigger": rise.trigger,
+            "trigger_label": str(rise.get_trigger_display()),
+            "rule": rise.rule_name,
+            "reason": rise.reason,
+            "previous_confidence": percent(rise.previous_confidence),
+            "previous_output": rise.previous_output,
+            "cost": money(rise.cost_usd),
+            "created_at": rise.created_at,
+        }
+        for rise in row.escalations.order_by("pk")
+    ]
+
+
+def execution_calls(row: TaskExecution) -> list[dict[str, Any]]:
+    """Every call that was made for it, checks included, in their order. One query."""
+    calls = CreditUsage.objects.filter(linked_execution=row.public_id, team=row.team_id).order_by("pk")
+    return [
+        {
+            "provider": call.provider_name,
+            "model": call.model_key,
+            "purpose": call.purpose,
+            "input_tokens": call.input_tokens,
+            "output_tokens": call.output_tokens,
+            "is_estimated": call.is_estimated,
+            "cost": money(call.cost_usd),
+            "latency_ms": call.latency_ms,
+            "first_token_ms": call.first_token_ms,
+            "error_code": call.error_code,
+            "created_at": call.created_at,
+        }
+        for call in calls
+    ]
+
+
+def _candidate(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, "reason_label": passed_over_because(found["reason"]) if found["reason"] else ""}
+
+
+def audit_entry(row: AuditLog) -> dict[str, Any]:
+    """One entry of the log. No query."""
+    return {
+        "number": row.number,
+        "time": row.time,
+        "category": row.category,
+        "category_label": str(row.get_category_display()),
+        "actor": row.actor_name,
+        "object_type": row.object_type,
+        "object_id": row.object_id,
+        "data": row.data,
+        "previous_hash": row.previous_hash,
+        "hash": row.hash,
+    }
+
+
+def audit_of(execution: TaskExecution) -> Sequence[AuditLog]:
+    """The steps of one prompt in their order. One query."""
+    return list(AuditLog.objects.filter(team=execution.team_id, object_id=execution.public_id).order_by("number"))
+
+
+def routing_settings_of(actor: Actor) -> RoutingSettings:
+    """The team's settings; those of the code, not stored, where it has set none."""
+    return RoutingSettings.objects.filter(team=actor.team).first() or RoutingSettings(team=actor.team)
+
+
+def _uuid(public_id: uuid.UUID | str) -> uuid.UUID:
+    try:
+        return public_id if isinstance(public_id, uuid.UUID) else uuid.UUID(str(public_id))
+    except ValueError as error:
+        raise NotFound(_("There is nothing here under that id.")) from error
