@@ -126,6 +126,7 @@ def stage_word(stage: str) -> str:
         "inspect": _("Look for signs of invention"),
         "validate": _("Check"),
         "tie-break": _("Settle"),
+        "compare": _("Compare attempts"),
         "conclude": _("Conclude"),
         "compose": _("Put together"),
     }
