@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, OwnedRow
 from apps.providers.models.ai_models import AIModel
-from apps.providers.models.usage import CreditUsage
+from apps.providers.models.usage import CreditUsage, writing_speed
 
 
 class TrialStatus(models.TextChoices):
@@ -82,11 +82,7 @@ class TrialAnswer(models.Model):
 
     @property
     def tokens_per_second(self) -> float | None:
-        """After the first token; None where nothing was counted or all came at once."""
-        if not self.output_tokens or self.latency_ms is None:
-            return None
-        writing_ms = self.latency_ms - (self.first_token_ms or 0)
-        return self.output_tokens * 1000 / writing_ms if writing_ms > 0 else None
+        return writing_speed(self.output_tokens, self.latency_ms, self.first_token_ms)
 
 
 class Benchmark(Trial):

@@ -23,6 +23,15 @@ UNIT_PRICES = {
 }
 
 
+SHORTEST_MEASURED_MS = 20  # a shorter time says more about buffers than about the model
+
+
+def writing_speed(output_tokens: int | None, latency_ms: int | None, first_token_ms: int | None) -> float | None:
+    """Tokens a second after the first one; None where nothing was counted, or all came as good as at once."""
+    writing_ms = (latency_ms or 0) - (first_token_ms or 0)
+    return output_tokens * 1000 / writing_ms if output_tokens and writing_ms >= SHORTEST_MEASURED_MS else None
+
+
 class CreditUsage(Row):
     """One call of one AI: what it took and what it cost. Names are kept beside the key, so that history outlives models."""
 
@@ -63,8 +72,7 @@ class CreditUsage(Row):
 
     @property
     def tokens_per_second(self) -> float | None:
-        generating_ms = self.latency_ms - (self.first_token_ms or 0)
-        return self.output_tokens * 1000 / generating_ms if self.output_tokens and generating_ms > 0 else None
+        return writing_speed(self.output_tokens, self.latency_ms, self.first_token_ms)
 
 
 class QualityMetric(Row):
