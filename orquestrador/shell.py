@@ -23,6 +23,9 @@ RAIL_COOKIE = "orq_rail"
 THEMES = ("system", "light", "dark")
 SPEND_KEPT_S = 15
 
+# What is found under Settings although its address begins otherwise.
+SETTINGS = ("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/", "/gateway/")
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -84,7 +87,7 @@ class Shell:
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
             self._place(_("Tasks"), "tasks", reverse("tasks:list")),
             self._place(_("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/")),
-            self._place(_("Settings"), "settings", reverse("accounts:profile"), under=("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/")),
+            self._place(_("Settings"), "settings", reverse("accounts:profile"), under=SETTINGS),
         ]
         if self.person and self.person.is_staff:
             places.append(self._place(_("Administration"), "admin", reverse("admin:index")))

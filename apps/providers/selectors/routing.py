@@ -8,7 +8,7 @@ from apps.providers.models import AIModel
 
 
 def routable_models(team: Team | int, *, include_failed: bool = False) -> list[AIModel]:
-    """The chat models that may be asked, each with provider, quality (`model.quality.all()`) and ratings, in the providers' order.
+    """The chat models that may be asked, in the providers' order, each with provider, quality (`model.quality.all()`), ratings.
 
     Left out: what is switched off or gone, what failed lately (unless `include_failed`), and practice models as soon as
     there is a real one, even one that is failing: toys must not take over the work in silence. Three queries.

@@ -26,10 +26,10 @@ from apps.providers.services.loading import (
     load_run,
     load_start,
     loads_tidy,
-    must_load,
     model_load,
     model_unload,
     model_wait,
+    must_load,
 )
 from apps.providers.services.management import model_reset, model_settings_update, models_reset_failed
 from apps.providers.services.models import model_create, model_delete, model_update
