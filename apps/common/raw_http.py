@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from collections.abc import Mapping
 
 import aiohttp
 import yarl
@@ -18,6 +19,8 @@ from apps.common.errors import AddressNotAllowed
 from apps.common.http import KEEPALIVE_S, AddressRules, is_numeric_but_no_address, ssl_context
 
 READ_BUFFER = 256 * 1024
+RAW_ERRORS = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
+RawResponse = aiohttp.ClientResponse
 
 
 class RawSession:
@@ -33,6 +36,7 @@ class RawSession:
         self.host = url.host
         self._rules = AddressRules(allow_private=allow_private)
         self._refused = ""
+        self._connect_timeout_s = connect_timeout_s
         self.sockets_made = 0
         connector = aiohttp.TCPConnector(
             ssl=ssl_context() if url.scheme == "https" else False,
@@ -44,8 +48,6 @@ class RawSession:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s),
             read_bufsize=READ_BUFFER,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
         )
@@ -61,6 +63,13 @@ class RawSession:
             host=self.host,
             address=self._refused,
         )
+
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, total_timeout_s: float, idle_timeout_s: float
+    ) -> RawResponse:
+        """The answer as soon as its head is there; whoever asked releases or closes it. Raises RAW_ERRORS."""
+        timeout = aiohttp.ClientTimeout(total=total_timeout_s, sock_connect=self._connect_timeout_s, sock_read=idle_timeout_s)
+        return await self.http.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
 
     async def aclose(self) -> None:
         await self.http.close()

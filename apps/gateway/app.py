@@ -16,13 +16,21 @@ from django.utils.translation import gettext as _
 from apps.gateway import models_list
 from apps.gateway.dialects.base import Dialect, Told
 from apps.gateway.dialects.chat import Chat
+from apps.gateway.dialects.embeddings import Embeddings
+from apps.gateway.dialects.messages import Messages
+from apps.gateway.dialects.responses import Responses
 from apps.gateway.flow import Desk, recover_in_background, serve
 from apps.gateway.wire import Exchange, Receive, Send
 
 log = logging.getLogger(__name__)
 
 PREFIX = "/v1/"
-DIALECTS: dict[str, Dialect] = {"/v1/chat/completions": Chat()}
+DIALECTS: dict[str, Dialect] = {
+    "/v1/chat/completions": Chat(),
+    "/v1/responses": Responses(),
+    "/v1/embeddings": Embeddings(),
+    "/v1/messages": Messages(),
+}
 AsgiApp = Callable[[Any, Receive, Send], Awaitable[None]]
 
 

@@ -19,9 +19,11 @@ from apps.gateway import names
 from apps.gateway.admission import Admitted, admit
 from apps.gateway.converting import SharedCalls, convert
 from apps.gateway.dialects.base import Asked, Dialect, Told, read_asked, told_of, unexpected
+from apps.gateway.embedding import embed
 from apps.gateway.errors import BadBody, TooLarge
 from apps.gateway.ledger import Ledger
 from apps.gateway.passing import pass_on, text_size
+from apps.gateway.routed import route_it
 from apps.gateway.wire import Exchange, Gone, Overlong
 from apps.providers.calls.relay import Relay
 from apps.providers.errors import ProviderError
@@ -75,8 +77,9 @@ async def _answer(exchange: Exchange, dialect: Dialect, desk: Desk) -> None:
     exchange.watch()
     if asked.model in names.ROUTED:
         who.must_allow(asked.model)
-        raise BadBody("")
-    models = await _models(who, asked)
+        await route_it(exchange, who, asked, dialect, shared=desk.shared)
+        return
+    models = await _models(who, asked, dialect)
     await _ask(exchange, who, asked, dialect, models, desk)
 
 
@@ -85,6 +88,8 @@ async def _ask(exchange: Exchange, who: Admitted, asked: Asked, dialect: Dialect
     while models:
         model, *others = models
         if not desk.relay.speaks(model, dialect.api):
+            if dialect.api == "embeddings":
+                return await embed(exchange, who, asked, model, shared=desk.shared, ledger=desk.ledger)
             return await convert(exchange, who, asked, dialect, models, shared=desk.shared)
         try:
             return await pass_on(exchange, who, asked, dialect, model, relay=desk.relay, ledger=desk.ledger)
@@ -94,10 +99,15 @@ async def _ask(exchange: Exchange, who: Admitted, asked: Asked, dialect: Dialect
             models = others
 
 
-async def _models(who: Admitted, asked: Asked) -> list[AIModel]:
-    """The one that is asked for, and those that may answer in its place: the request's, or else the key's."""
+async def _models(who: Admitted, asked: Asked, dialect: Dialect) -> list[AIModel]:
+    """The one that is asked for, and those that may answer in its place: the request's, or else the key's.
+
+    Vectors of different models cannot be compared, so nothing makes them in another's place.
+    """
     model = await names.find(who, asked.model)
     wanted = who.fallbacks if asked.fallbacks is None else asked.fallbacks
+    if dialect.api == "embeddings":
+        wanted = ()
     if len(wanted) > MOST_FALLBACKS:
         raise BadBody(_("There are %d fallbacks at most.") % MOST_FALLBACKS, param="fallbacks")
     others = await names.find_all(who, wanted, param="fallbacks")

@@ -11,12 +11,14 @@ from apps.common.errors import OrquestradorError
 from apps.gateway.admission import Admitted, admit
 from apps.gateway.dialects.base import Dialect, encode, told_of
 from apps.gateway.dialects.chat import Chat
+from apps.gateway.dialects.messages import Messages
 from apps.gateway.errors import UnknownModel
 from apps.gateway.names import catalogue_of, listed
 from apps.gateway.wire import Exchange
 from apps.providers.models import AIModel
 
-_OPENAI = Chat()
+_OPENAI: Dialect = Chat()
+_ANTHROPIC: Dialect = Messages()
 
 
 async def serve(exchange: Exchange, name: str) -> None:
@@ -41,7 +43,7 @@ async def serve(exchange: Exchange, name: str) -> None:
 
 def dialect_of(exchange: Exchange) -> Dialect:
     """Whose client it is: only Anthropic's sends a version."""
-    return _OPENAI
+    return _ANTHROPIC if exchange.header(b"anthropic-version") else _OPENAI
 
 
 async def _rows(who: Admitted, *, is_anthropic: bool) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any
@@ -48,7 +48,8 @@ async def pass_on(
 ) -> None:
     """Ask `model` and answer. Raises ProviderError, OverBudget and PriceUnknown as long as nothing was answered."""
     entry = await _entered(who, asked, dialect, model, ledger)
-    passage = await _opened(entry, asked, dialect, relay, ledger)
+    headers = {name.decode(): value for name in dialect.passed_headers if (value := exchange.header(name))}
+    passage = await _opened(entry, asked, dialect, headers, relay, ledger)
     entry.model = passage.server
     if asked.is_stream:
         await _stream(exchange, asked, dialect, entry, passage, ledger)
@@ -68,13 +69,15 @@ async def _entered(who: Admitted, asked: Asked, dialect: Dialect, model: AIModel
     return entry
 
 
-async def _opened(entry: Entry, asked: Asked, dialect: Dialect, relay: Relay, ledger: Ledger) -> Passage:
+async def _opened(
+    entry: Entry, asked: Asked, dialect: Dialect, headers: Mapping[str, str], relay: Relay, ledger: Ledger
+) -> Passage:
     def body_for(server: AIModel, way: Way) -> bytes:
         counts = asked.is_stream and dialect.counts_when_asked and way.counts_in_stream
         return outgoing(asked, server.key, way.extra, ask_for_counts=counts)
 
     try:
-        return await relay.open(entry.model, dialect.api, body_for)
+        return await relay.open(entry.model, dialect.api, body_for, headers=headers)
     except NOT_ASKED:
         ledger.drop(entry)
         raise

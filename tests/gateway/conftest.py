@@ -1,4 +1,4 @@
-"""The gateway as programs meet it: served on a port, with a key, in front of servers that nobody here wrote or that send bytes."""
+"""The gateway as programs meet it: served on a port, with a key, in front of servers of our own choice."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def model_at(actor: Actor) -> Callable[..., AIModel]:
     from tests.providers.rows import make_model, make_provider
 
     def make(url: str, **more: Any) -> AIModel:
-        about = {name: more.pop(name) for name in ("kind", "name", "max_concurrent", "balance_group", "quirks") if name in more}
+        about = {name: more.pop(name) for name in ("kind", "name", "quirks", "api_key") if name in more}
         provider = make_provider(actor, base_url=url, is_local=False, **about)
         given = {"key": "gpt-test", "price_input": Decimal(1), "price_output": Decimal(2), "price_source": "test"}
         return make_model(actor, provider, **{**given, **more})

@@ -31,7 +31,8 @@ def events_of(text: str) -> list:
 
 
 async def test_a_request_goes_on_byte_for_byte_but_for_the_name_of_the_model(gateway, model_at, key_of):
-    raw = b'{ "messages" : [{"role":"user","content":"Ol\\u00e1 1.0"}],\n "temperature":1.0,"made_up":{"x":[1e2]}, "model":"acme/gpt-test" }'
+    raw = b'{ "messages" : [{"role":"user","content":"Ol\\u00e1 1.0"}],\n "temperature":1.0,"made_up":{"x":[1e2]},'
+    raw += b' "model":"acme/gpt-test" }'
     async with BytesServer(whole(JSON, answer("Hi"), keep=True)) as server:
         await in_thread(model_at)(server.url, name="acme")
         key = await in_thread(key_of)()

@@ -122,11 +122,13 @@ class Asked(NamedTuple):
 class Tap(Protocol):
     """Looks at a stream that passes by in the client's own dialect."""
 
-    usage: Usage | None
     heard: int  # bytes of words so far
     has_ended: bool  # the answer is whole, though counts may follow
     is_over: bool  # and nothing follows
     error_code: str
+
+    @property
+    def usage(self) -> Usage | None: ...
 
     def feed(self, event: bytes) -> bytes:
         """What the client gets of it; b"" for what is held back."""
@@ -148,6 +150,7 @@ class Dialect(Protocol):
 
     api: str
     counts_when_asked: bool  # whether a stream has usage only when the request asks for it
+    passed_headers: tuple[bytes, ...]  # of the request, that its vendor understands
 
     def check(self, body: dict[str, Any], *, is_stream: bool) -> None:
         """Raises BadBody for what no vendor would take."""

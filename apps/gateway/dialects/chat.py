@@ -47,6 +47,7 @@ _ROLES: Mapping[str, Role] = {
 class Chat:
     api = "chat"
     counts_when_asked = True
+    passed_headers: tuple[bytes, ...] = ()
 
     def check(self, body: dict[str, Any], *, is_stream: bool) -> None:
         for number, message in enumerate(check_list(body, "messages")):

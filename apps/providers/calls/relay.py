@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-import aiohttp
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from django.utils.translation import gettext as _
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.common.http import failure_kind
-from apps.common.raw_http import RawSession
+from apps.common.raw_http import RAW_ERRORS, RawResponse, RawSession
 from apps.providers.adapters import make_adapter
 from apps.providers.adapters.base import LARGEST_ANSWER, address_refused, display_name, transport_failure
 from apps.providers.adapters.chat import ChatAdapter, Way
@@ -40,7 +39,6 @@ from apps.providers.services.slots import needs_slot
 
 log = logging.getLogger(__name__)
 
-_FAILURES = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 BodyFor = Callable[[AIModel, Way], bytes]
 OLD_SESSION_S = 1_500.0  # longer than any call takes
 
@@ -51,13 +49,14 @@ class _Line:
 
     ways: dict[str, Way]
     session: RawSession
-    timeout: aiohttp.ClientTimeout
+    total_timeout_s: float
+    idle_timeout_s: float
 
 
 class Passage:
     """An answer on its way, as the server sends it. Whoever opened it closes it, with the error that ended it if one did."""
 
-    def __init__(self, relay: Relay, attempt: Attempt, response: aiohttp.ClientResponse, name: str) -> None:
+    def __init__(self, relay: Relay, attempt: Attempt, response: RawResponse, name: str) -> None:
         self.server = attempt.entry.server
         self.response = response
         self._relay, self._attempt, self._name = relay, attempt, name
@@ -81,7 +80,7 @@ class Passage:
                 if size > LARGEST_ANSWER:
                     raise MalformedAnswer(_("%s sends an answer without end; it was cut off.") % self._name)
                 yield chunk
-        except _FAILURES as error:
+        except RAW_ERRORS as error:
             raise transport_failure(error, name=self._name, has_begun=True) from error
 
     async def aclose(self, error: ProviderError | None = None, *, is_whole: bool = False) -> None:
@@ -110,18 +109,18 @@ class Relay:
         line = self._line(model)
         return line is not None and api in line.ways
 
-    async def open(self, model: AIModel, api: str, body_for: BodyFor) -> Passage:
+    async def open(self, model: AIModel, api: str, body_for: BodyFor, *, headers: Mapping[str, str] | None = None) -> Passage:
         """The answer of the first of the model's servers that gives one, as soon as its head is there.
 
-        `body_for` gives the bytes for a server. Raises ProviderError; a BadRequest carries the vendor's own answer as
-        `extra["said"]`: (status, body).
+        `body_for` gives the bytes for a server; `headers` of the client go on with them. Raises ProviderError; a BadRequest
+        carries the vendor's own answer as `extra["said"]`: (status, body).
         """
         passed_over: set[int] = set()
         while True:
             entry = await self._enter(model, passed_over)
             attempt = Attempt(entry)
             try:
-                return await self._ask(attempt, api, body_for)
+                return await self._ask(attempt, api, body_for, headers or {})
             except ProviderError as error:
                 attempt.error = error
                 passed_over.add(entry.server.pk)
@@ -162,26 +161,26 @@ class Relay:
                     return step
         raise AssertionError("entering ends with an entry or an error")
 
-    async def _ask(self, attempt: Attempt, api: str, body_for: BodyFor) -> Passage:
+    async def _ask(self, attempt: Attempt, api: str, body_for: BodyFor, headers: Mapping[str, str]) -> Passage:
         server = attempt.entry.server
         line = self._line(server)
         if line is None or api not in line.ways:
             raise BadRequest(_("%s does not take requests of this kind.") % server.provider)
         way, name = line.ways[api], display_name(server.provider.connection)
-        response = await self._send(line, way, body_for(server, way), name)
+        response = await self._send(line, way, {**way.headers, **headers}, body_for(server, way), name)
         if response.status < 300:
             return Passage(self, attempt, response, name)
         raise await _refusal(response, way, name)
 
-    async def _send(self, line: _Line, way: Way, body: bytes, name: str) -> aiohttp.ClientResponse:
+    async def _send(self, line: _Line, way: Way, headers: Mapping[str, str], body: bytes, name: str) -> RawResponse:
         """A kept connection may turn out to be closed already; then a new one is made."""
         for is_last in (False, False, True):
             made_before = line.session.sockets_made
             try:
-                return await line.session.http.post(
-                    way.url, data=body, headers=way.headers, timeout=line.timeout, allow_redirects=False
+                return await line.session.post(
+                    way.url, body, headers, total_timeout_s=line.total_timeout_s, idle_timeout_s=line.idle_timeout_s
                 )
-            except _FAILURES as error:
+            except RAW_ERRORS as error:
                 if refusal := line.session.refusal:
                     raise address_refused(refusal) from error
                 was_stale = failure_kind(error) == "disconnected" and line.session.sockets_made == made_before
@@ -221,16 +220,13 @@ def _new_line(model: AIModel) -> _Line | None:
         return None
     ways = {api: way for api in adapter.PASSES_ON if (way := adapter.way_of(api)) is not None}
     session = RawSession(adapter.base_url, allow_private=connection.allow_private, connect_timeout_s=connection.connect_timeout_s)
-    timeout = aiohttp.ClientTimeout(
-        total=connection.total_timeout_s, sock_connect=connection.connect_timeout_s, sock_read=connection.idle_timeout_s
-    )
-    return _Line(ways, session, timeout)
+    return _Line(ways, session, connection.total_timeout_s, connection.idle_timeout_s)
 
 
-async def _refusal(response: aiohttp.ClientResponse, way: Way, name: str) -> ProviderError:
+async def _refusal(response: RawResponse, way: Way, name: str) -> ProviderError:
     try:
         body = await response.content.read(LARGEST_ERROR_BODY)
-    except _FAILURES:
+    except RAW_ERRORS:
         body = b""  # the status alone says enough
     finally:
         response.close()
