@@ -19,6 +19,7 @@ COMMANDS = {
     "lint": "check style, types and imports",
     "doctor": "check the installation and say what to do about each thing that is wrong (--json)",
     "user": "administer accounts",
+    "audit": "check that the audit logs are as they were written: verify",
     "prices": "the prices of models: show, refresh FILE|URL, undo",
     "bench": "run the benchmarks, or the one that is named",
     "score": "score JSON lines from standard input: complexity, confidence or hallucination",
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         PRODUCT.ensure(RUNTIME)
     if Path(sys.prefix) != PRODUCT.path:
         os.execv(PRODUCT.python, [str(PRODUCT.python), str(ROOT / "scripts"), *arguments])
-    if name in ("manage", "user", "prices"):
+    if name in ("manage", "user", "prices", "audit"):
         passed_on = rest if name == "manage" else [name, *rest]
         os.execv(sys.executable, [sys.executable, str(ROOT / "manage.py"), *passed_on])
     return importlib.import_module(f"scripts.{name}").main(rest)

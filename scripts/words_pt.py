@@ -13,6 +13,9 @@ PORTUGUESE: dict[str, str] = {
         "confere a instalação e diz o que fazer com cada coisa errada (--json)"
     ),
     "administer accounts": "administra contas",
+    "check that the audit logs are as they were written: verify": (
+        "confere se os registros de auditoria estão como foram escritos: verify"
+    ),
     "the prices of models: show, refresh FILE|URL, undo": "os preços dos modelos: show, refresh ARQUIVO|URL, undo",
     "run the benchmarks, or the one that is named": "executa as medições, ou a que for indicada",
     "score JSON lines from standard input: complexity, confidence or hallucination": (

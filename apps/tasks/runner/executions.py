@@ -14,12 +14,13 @@ from apps.providers.contract import Completion
 from apps.providers.models import AIModel, Budget
 from apps.providers.selectors import routable_models
 from apps.tasks.engine.routing.escalate import DEFAULT_RULES
-from apps.tasks.engine.routing.types import DEFAULT_BANDS, Needs, RoutedPrompt, RouteSettings, Rule, TriggerName
+from apps.tasks.engine.routing.types import DEFAULT_BANDS, Needs, RoutedPrompt, RouteSettings, Rule, StrategyName, TriggerName
 from apps.tasks.engine.types import Candidate
 from apps.tasks.models import EscalationRule, RoutingSettings, TaskExecution
 from apps.tasks.runner.ais import candidate_of, servers_grouped
 from apps.tasks.runner.machine import holder
 from apps.tasks.runner.route_json import message_json, request_json
+from apps.tasks.services.ab import ab_assign
 from apps.tasks.services.audit import plain
 
 LONGEST_ROUTE_S = 1_800.0  # of one prompt, escalations and checks included; reservations of calls last as long
@@ -47,6 +48,7 @@ class Ready:
     settings: RouteSettings
     rules: tuple[Rule, ...]
     has_budgets: bool
+    strategy: StrategyName = "auto"
 
 
 @dataclass(slots=True)
@@ -89,8 +91,11 @@ class Diary:
 
 
 def execution_begin(asker: Asker, prompt: RoutedPrompt) -> Ready:
-    """The row of a prompt that is about to be answered, and what its route needs. Ten queries, however many models there are."""
-    execution = TaskExecution.objects.create(
+    """The row of a prompt that is about to be answered, and what its route needs; as many queries for many models as for few.
+
+    Where an A/B test runs, the prompt falls on a side of it, whose strategy is the Ready's.
+    """
+    execution = TaskExecution(
         public_id=UUID(prompt.id),
         team_id=asker.team_id,
         owner_id=asker.owner_id,
@@ -103,7 +108,10 @@ def execution_begin(asker: Asker, prompt: RoutedPrompt) -> Ready:
         held_by=holder(),
         metadata={"request": request_json(prompt)},
     )
-    return ready_for(asker, execution, forced_model=prompt.forced_model)
+    strategy = None if prompt.forced_model else ab_assign(asker.team_id, execution)
+    execution.save(force_insert=True)
+    ready = ready_for(asker, execution, forced_model=prompt.forced_model)
+    return replace(ready, strategy=cast(StrategyName, strategy or prompt.strategy))
 
 
 def ready_for(asker: Asker, execution: TaskExecution, *, forced_model: str = "") -> Ready:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -97,7 +97,7 @@ async def stream_route(asker: Asker, prompt: RoutedPrompt, *, calls: Calls | Non
         diary = Diary(asker)
         diary.record("task_submission", source=asker.source, strategy=prompt.strategy, verify=prompt.verify, **_asked(prompt))
         ready = await _begun(asker, prompt, diary)
-        return await _routed(asker, prompt, ready, diary, show, calls)
+        return await _routed(asker, replace(prompt, strategy=ready.strategy), ready, diary, show, calls)
 
     async with aclosing(shown_while(work)) as items:
         async for item in items:
