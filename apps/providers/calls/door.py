@@ -29,6 +29,7 @@ from apps.providers.errors import ProviderError
 from apps.providers.faults import may_help_elsewhere
 from apps.providers.models import AIModel
 from apps.providers.services.accepts import refusals_keep, request_for
+from apps.providers.services import states
 from apps.providers.services.breakers import breaker_answered, breaker_failed, breaker_spoke
 
 log = logging.getLogger(__name__)
@@ -244,6 +245,8 @@ def keep_outcome(attempt: Attempt) -> None:
             servers.forget_all()
         elif not attempt.has_begun:
             entries.give_back(entry)
+        if attempt.has_answered:
+            states.answered(entry.server)
 
 
 async def _once(answer: Awaitable[Any]) -> AsyncGenerator[Any]:

@@ -29,6 +29,12 @@ def state_mark(model: AIModel, state: str, **facts: Any) -> None:
     state_store(model, "state", *given)
 
 
+def answered(model: AIModel) -> None:
+    """A model of our own machines has just answered: whoever loaded it, it is in memory now. A server may load by itself."""
+    if model.provider.is_local and model.state in (State.UNKNOWN, State.AVAILABLE):
+        state_mark(model, State.LOADED)
+
+
 def state_store(model: AIModel, *fields: str) -> None:
     AIModel.objects.filter(pk=model.pk).update(**{field: getattr(model, field) for field in fields}, updated_at=timezone.now())
     changed(model.provider.team_id, models=[model.public_id])

@@ -403,3 +403,17 @@ def test_a_series_of_failures_at_one_server_says_nothing_of_the_other(actor):
     for _ in range(3):
         services.breakers.breaker_failed(one, Overloaded("busy"))
     assert (state_of(one), state_of(two)) == ("open", "")
+
+
+@pytest.mark.parametrize(("is_local", "state"), [(True, "loaded"), (False, "available")])
+def test_a_model_of_our_own_machines_that_answered_is_in_memory(actor, is_local, state):
+    async def story(calls):
+        async with AsyncExitStack() as stack:
+            await at(stack, row, says("Hello."))
+            return await heard(calls.stream(row, QUESTION))
+
+    row = server_at(actor, nobody(), is_local=is_local)
+    row.state = "available"
+    row.save()
+    run(story)
+    assert AIModel.objects.get(pk=row.pk).state == state
