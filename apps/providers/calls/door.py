@@ -28,8 +28,8 @@ from apps.providers.contract import Adapter, ChatRequest, Completion, Delta, Ref
 from apps.providers.errors import ProviderError
 from apps.providers.faults import may_help_elsewhere
 from apps.providers.models import AIModel
-from apps.providers.services.accepts import refusals_keep, request_for
 from apps.providers.services import states
+from apps.providers.services.accepts import refusals_keep, request_for
 from apps.providers.services.breakers import breaker_answered, breaker_failed, breaker_spoke
 
 log = logging.getLogger(__name__)
