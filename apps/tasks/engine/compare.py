@@ -45,8 +45,8 @@ def _most_trusted(attempts: Tried) -> tuple[int, str]:
 
 
 def kept_of(earlier: str, later: str) -> float:
-    """How much of the earlier text, by characters of whole sentences, stands in the later one too, 0-100."""
-    sentences = [sentence.strip().casefold() for sentence in _SENTENCE.findall(earlier) if sentence.strip()]
+    """How much of the earlier text, by characters of different whole sentences, stands in the later one too, 0-100."""
+    sentences = dict.fromkeys(sentence.strip().casefold() for sentence in _SENTENCE.findall(earlier) if sentence.strip())
     whole = sum(map(len, sentences))
     there = {sentence.strip().casefold() for sentence in _SENTENCE.findall(later)}
     return round(100.0 * sum(len(sentence) for sentence in sentences if sentence in there) / whole, 2) if whole else 0.0

@@ -156,7 +156,7 @@ class Context:
             raise stored
         if stored is not None:
             return stored
-        request = _request(model, prompt)
+        request = request_of(model, prompt)
         async with self.run.reserve(await self.run.ais.estimate_usd(model, request)):
             await self._begin(key, model, request, spoken_as=prompt.spoken_as)
             return Answer(model, await self._listen(key, model, request))
@@ -361,7 +361,8 @@ class _Crew:
             await asyncio.gather(*self.running, return_exceptions=True)
 
 
-def _request(model: ModelRef, prompt: Prompt) -> ChatRequest:
+def request_of(model: ModelRef, prompt: Prompt) -> ChatRequest:
+    """The prompt as a request to this model."""
     return ChatRequest(
         model=model.model,
         messages=prompt.messages,
