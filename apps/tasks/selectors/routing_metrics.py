@@ -46,26 +46,31 @@ def _general(rows: QuerySet[TaskExecution]) -> dict[str, Any]:
         failed=Count("pk", filter=Q(status=TaskExecution.Status.FAILED)),
         escalated=Count("pk", filter=Q(escalation_count__gt=0)),
         escalations=Sum("escalation_count", default=0),
-        verified=Count("pk", filter=Q(verified=TaskExecution.Verified.YES)),
-        not_verified=Count("pk", filter=Q(verified=TaskExecution.Verified.COULD_NOT)),
+        checked=Count("pk", filter=Q(verified=TaskExecution.Verified.YES)),
+        not_checked=Count("pk", filter=Q(verified=TaskExecution.Verified.COULD_NOT)),
         from_cache=Count("pk", filter=~Q(cache="")),
         thumbs_up=Count("pk", filter=Q(thumb=1)),
         thumbs_down=Count("pk", filter=Q(thumb=-1)),
-        confidence=Avg("confidence"),
-        complexity=Avg("complexity"),
-        execution_time_ms=Avg("execution_time_ms", filter=DONE),
-        input_tokens=Sum("input_tokens", default=0),
-        output_tokens=Sum("output_tokens", default=0),
+        mean_confidence=Avg("confidence"),
+        mean_complexity=Avg("complexity"),
+        mean_ms=Avg("execution_time_ms", filter=DONE),
+        read=Sum("input_tokens", default=0),
+        wrote=Sum("output_tokens", default=0),
         cost=Sum("cost_usd"),
         unpriced=Count("pk", filter=Q(cost_usd=None, finished_at__isnull=False)),
     )
+    same = ("total", "completed", "failed", "escalated", "escalations", "from_cache", "thumbs_up", "thumbs_down", "unpriced")
     return {
-        **found,
+        **{name: found[name] for name in same},
         "success_rate": _share(found["completed"], found["completed"] + found["failed"]),
         "escalation_rate": _share(found["escalated"], found["total"]),
-        "confidence": _rounded(found["confidence"]),
-        "complexity": _rounded(found["complexity"]),
-        "execution_time_ms": _rounded(found["execution_time_ms"]),
+        "verified": found["checked"],
+        "not_verified": found["not_checked"],
+        "confidence": _rounded(found["mean_confidence"]),
+        "complexity": _rounded(found["mean_complexity"]),
+        "execution_time_ms": _rounded(found["mean_ms"]),
+        "input_tokens": found["read"],
+        "output_tokens": found["wrote"],
         "cost": _cost(found["cost"], found["total"], found["unpriced"]),
     }
 
@@ -82,8 +87,8 @@ def savings(actor: Actor, rows: QuerySet[TaskExecution]) -> dict[str, Any]:
     answers = CreditUsage.objects.filter(
         team=actor.team, purpose="answer", error_code="", linked_execution__in=counted.values("public_id")
     )
-    each = answers.order_by().values("linked_execution").annotate(read=Avg("input_tokens"), wrote=Avg("output_tokens"))
-    took = each.aggregate(prompts=Count("linked_execution"), read=Sum("read"), wrote=Sum("wrote"))
+    each = answers.order_by().values("linked_execution").annotate(mean_read=Avg("input_tokens"), mean_wrote=Avg("output_tokens"))
+    took = each.aggregate(prompts=Count("linked_execution"), read=Sum("mean_read"), wrote=Sum("mean_wrote"))
     if not took["prompts"]:
         return {**unknown, "why_unknown": "nothing_to_compare"}
     answered = CreditUsage.objects.filter(team=actor.team, purpose="answer", error_code="")
@@ -116,9 +121,9 @@ def _price(model: AIModel) -> Decimal:
 def _by_provider(actor: Actor, since: datetime) -> list[dict[str, Any]]:
     days = ProviderMetric.objects.filter(provider__team=actor.team, date__gte=since.date()).order_by()
     names = ("total", "succeeded", "failed", "latency_ms_sum", "confidence_sum", "confidences", "unpriced")
-    sums = {name: Sum(name) for name in (*names, "input_tokens", "output_tokens", "cost_usd")}
+    sums = {f"sum_{name}": Sum(name) for name in (*names, "input_tokens", "output_tokens", "cost_usd")}
     rows: Any = days.values("provider__public_id", "provider__name", "provider__display_name").annotate(**sums)
-    return [_provider(row) for row in sorted(rows, key=lambda row: (-row["total"], row["provider__name"]))]
+    return [_provider(row) for row in sorted(rows, key=lambda row: (-row["sum_total"], row["provider__name"]))]
 
 
 def _provider(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,16 +131,16 @@ def _provider(row: Mapping[str, Any]) -> dict[str, Any]:
         "id": row["provider__public_id"],
         "provider_name": row["provider__name"],
         "display_name": row["provider__display_name"],
-        "total": row["total"],
-        "succeeded": row["succeeded"],
-        "failed": row["failed"],
-        "success_rate": _share(row["succeeded"], row["total"]),
-        "execution_time_ms": _rounded(row["latency_ms_sum"] / row["succeeded"]) if row["succeeded"] else None,
-        "confidence": _rounded(Decimal(row["confidence_sum"]) / row["confidences"]) if row["confidences"] else None,
-        "input_tokens": row["input_tokens"],
-        "output_tokens": row["output_tokens"],
-        "cost": _cost(row["cost_usd"], row["total"], row["unpriced"]),
-        "unpriced": row["unpriced"],
+        "total": row["sum_total"],
+        "succeeded": row["sum_succeeded"],
+        "failed": row["sum_failed"],
+        "success_rate": _share(row["sum_succeeded"], row["sum_total"]),
+        "execution_time_ms": _rounded(row["sum_latency_ms_sum"] / row["sum_succeeded"]) if row["sum_succeeded"] else None,
+        "confidence": _rounded(Decimal(row["sum_confidence_sum"]) / row["sum_confidences"]) if row["sum_confidences"] else None,
+        "input_tokens": row["sum_input_tokens"],
+        "output_tokens": row["sum_output_tokens"],
+        "cost": _cost(row["sum_cost_usd"], row["sum_total"], row["sum_unpriced"]),
+        "unpriced": row["sum_unpriced"],
     }
 
 
@@ -147,14 +152,14 @@ def _daily(rows: QuerySet[TaskExecution], since: datetime, days: int) -> list[di
         completed=Count("pk", filter=DONE),
         failed=Count("pk", filter=Q(status=TaskExecution.Status.FAILED)),
         escalated=Count("pk", filter=Q(escalation_count__gt=0)),
-        confidence=Avg("confidence"),
-        execution_time_ms=Avg("execution_time_ms", filter=DONE),
+        mean_confidence=Avg("confidence"),
+        mean_ms=Avg("execution_time_ms", filter=DONE),
         cost=Sum("cost_usd"),
         unpriced=Count("pk", filter=Q(cost_usd=None, finished_at__isnull=False)),
     )
     known: dict[Any, Mapping[str, Any]] = {row["day"]: row for row in found}
     nothing: dict[str, Any] = dict.fromkeys(("total", "completed", "failed", "escalated", "unpriced"), 0)
-    nothing |= dict.fromkeys(("confidence", "execution_time_ms", "cost"))
+    nothing |= dict.fromkeys(("mean_confidence", "mean_ms", "cost"))
     return [_day(known.get(day, {"day": day, **nothing})) for day in ((since + timedelta(n)).date() for n in range(days))]
 
 
@@ -165,8 +170,8 @@ def _day(row: Mapping[str, Any]) -> dict[str, Any]:
         "completed": row["completed"],
         "failed": row["failed"],
         "escalated": row["escalated"],
-        "confidence": _rounded(row["confidence"]),
-        "execution_time_ms": _rounded(row["execution_time_ms"]),
+        "confidence": _rounded(row["mean_confidence"]),
+        "execution_time_ms": _rounded(row["mean_ms"]),
         "cost": _cost(row["cost"], row["total"], row["unpriced"]),
         "unpriced": row["unpriced"],
     }

@@ -11,6 +11,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 
 from apps.accounts.actor import Actor
+from apps.providers.calls import servers as known_servers
 from apps.providers.contract import ChatRequest, Delta, Message
 from apps.providers.models import AIModel, Provider
 from apps.tasks.runner.routing import Finished, asker_of, prompt_for, stream_route
@@ -49,6 +50,7 @@ async def serving(scripts: dict[AIModel, Any]) -> AsyncIterator[dict[str, BytesS
             server = await stack.enter_async_context(BytesServer(*given))
             await Provider.objects.filter(pk=model.provider_id).aupdate(base_url=server.url)
             servers[model.key] = server
+        known_servers.forget_all()  # they have just moved
         yield servers
 
 
