@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "apps.providers",
     "apps.tasks",
     "apps.gateway",
+    "apps.chat",
     "orquestrador",
 ]
 MIDDLEWARE = [
