@@ -86,6 +86,7 @@ class Shell:
         places = [
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
             self._place(_("Tasks"), "tasks", reverse("tasks:list")),
+            self._place(_("Orchestrator"), "graph", reverse("tasks:orchestrator")),
             self._place(_("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/")),
             self._place(_("Settings"), "settings", reverse("accounts:profile"), under=SETTINGS),
         ]

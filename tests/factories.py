@@ -26,7 +26,7 @@ from apps.providers.models import (
     ProviderKey,
     SpecializedAI,
 )
-from apps.tasks.models import EscalationRule, ExecutionLog, Subtask, Task, TaskExecution
+from apps.tasks.models import ABTest, CachedAnswer, EscalationRule, ExecutionLog, Subtask, Task, TaskExecution
 
 PASSWORD = "correct horse battery"
 _numbers = itertools.count(1)
@@ -189,7 +189,26 @@ def execution_of(actor: Actor) -> TaskExecution:
     return TaskExecution.objects.create(owner=actor.user, team=actor.team, finished_at=timezone.now(), **about)
 
 
+@object_of("rule")
 @object_of("escalation-rules")
 def rule_of(actor: Actor) -> EscalationRule:
     about = {"name": f"Secret rule {next(_numbers)}", "trigger": "low_confidence", "threshold": 60}
     return EscalationRule.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("cached")
+@object_of("response-cache")
+def cached_of(actor: Actor) -> CachedAnswer:
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    completion = {"text": "Secret cached answer", "finish_reason": "stop", "usage": usage, "model": "m"}
+    answer = {"completion": completion, "by": {}, "confidence": 90.0, "verified": "not_asked"}
+    about = {"prompt": "Secret cached question", "answer": answer, "model_name": "Secret model", "context_hash": "c"}
+    about |= {"scope": f"person:{actor.team.pk}:{actor.user.pk}", "request_hash": f"hash-{next(_numbers)}"}
+    expires_at = timezone.now() + timedelta(hours=1)
+    return CachedAnswer.objects.create(owner=actor.user, team=actor.team, expires_at=expires_at, **about)
+
+
+@object_of("ab_test")
+def ab_test_of(actor: Actor) -> ABTest:
+    about = {"name": f"Secret test {next(_numbers)}", "strategy_a": "auto", "strategy_b": "best"}
+    return ABTest.objects.create(owner=actor.user, team=actor.team, **about)

@@ -21,6 +21,7 @@ from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
 from apps.tasks.models import ENDED, Task, TaskStatus
 from apps.tasks.preview import preview_of
+from apps.tasks.workings import with_workings
 
 CHIPS = (
     ("", gettext_lazy("All")),
@@ -173,8 +174,8 @@ def task_parts(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: Asked, task: Task) -> dict[str, Any]:
-    detail = selectors.task_detail(task)
     trace = selectors.task_trace(task, with_texts=False)
+    detail = with_workings(selectors.task_detail(task), trace)
     at_work = selectors.calls_at_work(task) if task.is_at_work else []
     policy = presentation.policy_of(detail)
     return {

@@ -1,0 +1,97 @@
+"""One prompt's route as its page tells it: stages in their order, every code in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.tasks.models import AuditLog
+from apps.tasks.route_words import feature_word, finish_word, signal_word, trigger_word
+
+SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
+FULL_WIDTH = 50.0  # of a bar that goes to one side of the middle
+TEXT_IN_AUDIT = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Something that moved a number, as a bar to the left (down) or to the right (up). `x` and `width` of 100."""
+
+    word: str
+    contribution: float
+    detail: str
+    x: str
+    width: str
+
+    @property
+    def is_up(self) -> bool:
+        return self.contribution > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What the page shows besides the detail itself."""
+
+    pushes: list[Push]
+    attempts: list[dict[str, Any]]
+    escalations: list[dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    passed_over: int
+
+
+def trace_of(detail: Mapping[str, Any]) -> Trace:
+    """For what `execution_detail` gives."""
+    needs = detail["needs"] or {}
+    candidates = detail["candidates"]
+    return Trace(
+        pushes=pushes_of(needs.get("features", []), feature_word, SHOWN_FEATURES),
+        attempts=[_attempt(one, place) for place, one in enumerate(detail["attempts"], 1)],
+        escalations=[{**one, "trigger_word": trigger_word(one["trigger"])} for one in detail["escalations"]],
+        candidates=sorted(candidates, key=lambda one: (not one["is_chosen"], bool(one["reason"]))),
+        passed_over=sum(bool(one["reason"]) for one in candidates),
+    )
+
+
+def pushes_of(found: list[Mapping[str, Any]], word: Any, most: int) -> list[Push]:
+    """The strongest first, all on one scale."""
+    strongest = sorted(found, key=lambda one: -abs(one["contribution"]))[:most]
+    largest = max((abs(one["contribution"]) for one in strongest), default=0.0) or 1.0
+    pushes = []
+    for one in strongest:
+        width = FULL_WIDTH * abs(one["contribution"]) / largest
+        x = 50.0 if one["contribution"] > 0 else 50.0 - width
+        pushes.append(Push(word(one["name"]), one["contribution"], one.get("detail", ""), f"{x:.2f}", f"{width:.2f}"))
+    return pushes
+
+
+def _attempt(found: Mapping[str, Any], place: int) -> dict[str, Any]:
+    return {
+        **found,
+        "place": place,
+        "pushes": pushes_of(found["signals"], signal_word, SHOWN_SIGNALS),
+        "finish_word": finish_word(found.get("finish_reason")),
+    }
+
+
+def audit_line(entry: AuditLog) -> dict[str, Any]:
+    """An entry of the log in one line; its whole data is on the page of the log."""
+    said = "; ".join(f"{name}: {_short(value)}" for name, value in entry.data.items() if value not in (None, "", [], {}))
+    label = str(entry.get_category_display()) if entry.category else _("Entry")
+    return {
+        "number": entry.number,
+        "time": entry.time,
+        "label": label,
+        "said": said,
+        "actor": entry.actor_name,
+        "object_type": entry.object_type,
+        "object_id": entry.object_id,
+        "hash": entry.hash,
+    }
+
+
+def _short(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= TEXT_IN_AUDIT else f"{text[:TEXT_IN_AUDIT]}…"
