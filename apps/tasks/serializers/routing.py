@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.common.api import PublicIdField, PublicSerializer
-from apps.providers.contract import TIERS
 from apps.providers.selectors import access_model
 from apps.providers.serializers.providers import ProviderStateSerializer
 from apps.tasks.models import AuditLog, EscalationRule, RoutingSettings, Strategy, TaskExecution
+from apps.tasks.models.routing import TIER_CHOICES
 from apps.tasks.serializers.tasks import KnownFieldsSerializer, ModelReferenceSerializer
 
 MOST_CHARS = 1_000_000
@@ -24,6 +25,21 @@ class SaidSerializer(KnownFieldsSerializer):
     content = serializers.CharField(max_length=MOST_CHARS, trim_whitespace=False)
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string"},
+            {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"role": {"type": "string", "enum": list(ROLES)}, "content": {"type": "string"}},
+                    "required": ["role", "content"],
+                },
+            },
+        ]
+    }
+)
 class ContextField(serializers.Field):
     """What the question builds on: a text, or what was said before, as `[{"role", "content"}, …]`."""
 
@@ -80,8 +96,8 @@ class ThumbSerializer(KnownFieldsSerializer):
 class RuleSerializer(PublicSerializer):
     """Empty tiers and models mean: from any, to the next that is stronger."""
 
-    from_tier = serializers.ChoiceField(required=False, allow_blank=True, choices=TIERS)
-    to_tier = serializers.ChoiceField(required=False, allow_blank=True, choices=TIERS)
+    from_tier = serializers.ChoiceField(required=False, allow_blank=True, choices=TIER_CHOICES)
+    to_tier = serializers.ChoiceField(required=False, allow_blank=True, choices=TIER_CHOICES)
     from_model = PublicIdField(access=access_model, required=False, allow_null=True)
     to_model = PublicIdField(access=access_model, required=False, allow_null=True)
     category = serializers.CharField(required=False, allow_blank=True, max_length=60)
