@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
@@ -348,3 +349,22 @@ def test_an_owner_throws_out_their_own_and_an_admin_all(actor: Actor, asker: Ask
     assert cache_clear(member) == 1
     assert CachedAnswer.objects.get().owner == actor.user
     assert cache_clear(actor) == 1
+
+
+# ── REST ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_cached_answers_are_listed_shown_and_thrown_out_over_rest(actor: Actor, asker: Asker, model: AIModel) -> None:
+    member = make_actor("carla@example.org", team=actor.team, role=Role.MEMBER, name="Carla")
+    keep(asker, prompt_of(), routed_by(model))
+    keep(asker_of(member), prompt_of("Two?"), routed_by(model))
+    keep(asker_of(member), prompt_of("Three?"), routed_by(model))
+    client = APIClient()
+    client.force_login(member.user)
+    rows = client.get("/api/response-cache/").json()["results"]
+    assert [row["prompt"] for row in rows] == ["Three?", "Two?"]
+    assert client.get(f"/api/response-cache/{rows[0]['id']}/").json()["answer"] == "Paris."
+    assert client.delete(f"/api/response-cache/{rows[0]['id']}/").status_code == 204
+    assert client.post("/api/response-cache/clear/").json() == {"cleared": 1}
+    assert CachedAnswer.objects.get().owner == actor.user
+    assert client.delete(f"/api/response-cache/{CachedAnswer.objects.get().public_id}/").status_code == 404

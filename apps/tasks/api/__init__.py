@@ -1,5 +1,5 @@
 """REST of tasks and of routed prompts. One module a story."""
 
-from apps.tasks.api import routing, tasks
+from apps.tasks.api import cache, routing, tasks
 
-router_entries = [*tasks.router_entries, *routing.router_entries]
+router_entries = [*tasks.router_entries, *routing.router_entries, *cache.router_entries]
