@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -16,6 +17,7 @@ from jsonschema.exceptions import best_match
 MONEY: dict[str, Any] = {"max_digits": 14, "decimal_places": 8}  # US dollars; a token can cost 0.00000005
 PERCENT: dict[str, Any] = {"max_digits": 5, "decimal_places": 2}
 HUNDRED = Decimal(100)
+LONGEST_REMEMBERED, MOST_REMEMBERED = 1_000, 200
 
 
 class Row(models.Model):
@@ -46,12 +48,27 @@ class CheckedJSON(models.JSONField):
 
     def __init__(self, *args: Any, schema: dict | None = None, **kwargs: Any) -> None:
         self.checker = Draft202012Validator(schema or {})  # made once: making it costs more than using it
+        self._passed: set[bytes] = set()  # small values that were checked before: many rows carry the same
         super().__init__(*args, **kwargs)
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        if value is not None and not hasattr(value, "as_sql"):
+        if value is not None and not hasattr(value, "as_sql") and not self._has_passed(value):
             error = best_match(self.checker.iter_errors(value))
             if error is not None:
                 where = "/".join(map(str, error.absolute_path)) or self.name
                 raise ValidationError({self.name: f"{where}: {error.message}"}) from error
         return super().get_db_prep_save(value, connection)
+
+    def _has_passed(self, value: Any) -> bool:
+        """Whether a small value is good; one that was good before is not looked at again."""
+        try:
+            text = msgspec.json.encode(value)
+        except (TypeError, ValueError, OverflowError):
+            return False
+        if len(text) > LONGEST_REMEMBERED or text in self._passed:
+            return text in self._passed
+        if is_good := self.checker.is_valid(value):
+            if len(self._passed) >= MOST_REMEMBERED:
+                self._passed.clear()
+            self._passed.add(text)
+        return is_good

@@ -1,14 +1,15 @@
 """The file in which a process of the gateway notes its calls, before they go out and when they are over.
 
-A line is written with one call of the system, so it survives the end of the process in whatever way (not the end of the machine's
-power: for that each line would have to wait for the disk). The process holds a lock on its file, which ends with it; a file that
-nobody holds was left behind.
+The file is written through memory that it shares with the system: a note takes no call of the system, and is in the file
+however the process ends (not when the machine's power does: for that each note would have to wait for the disk). The process
+holds a lock on its file, which ends with it; a file that nobody holds was left behind.
 """
 
 from __future__ import annotations
 
 import fcntl
 import logging
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from django.conf import settings
 
 log = logging.getLogger(__name__)
 
-LARGEST = 8 * 1024 * 1024  # beyond this what is written down already is left out of it
+ROOM = 1024 * 1024  # when it is full, what is written down already is left out of the next one
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -35,7 +36,9 @@ class Journal:
     def __init__(self) -> None:
         self._file = -1
         self._path: Path | None = None
-        self._size = 0
+        self._pages: mmap.mmap | None = None
+        self._at = 0
+        self._room = ROOM
         self._lines: dict[UUID, list[bytes]] = {}  # of calls whose rows are not written yet
 
     def begin(self, public_id: UUID, about: dict[str, Any]) -> None:
@@ -48,45 +51,53 @@ class Journal:
         """Their rows are written."""
         for public_id in public_ids:
             self._lines.pop(public_id, None)
-        if not self._lines and self._size:
-            os.ftruncate(self._file, 0)
-            self._size = 0
-        elif self._size > LARGEST:
-            self._begin_anew()
+        if not self._lines and self._pages is not None and self._at:
+            self._pages[: self._at] = bytes(self._at)
+            self._at = 0
 
     def close(self) -> None:
         """With nothing left to write the file goes, too."""
-        if self._path is None:
+        if self._pages is None or self._path is None:
             return
         if not self._lines:
             self._path.unlink(missing_ok=True)
+        self._pages.close()
         os.close(self._file)
-        self._file, self._path = -1, None
+        self._file, self._path, self._pages = -1, None, None
 
     def _write(self, public_id: UUID, line: dict[str, Any]) -> None:
-        if self._path is None:
-            self._open()
         data = _encode(line) + b"\n"
-        os.write(self._file, data)
-        self._size += len(data)
+        if self._pages is None:
+            self._open()
+        elif self._at + len(data) > self._room:
+            self._begin_anew(len(data))
+        assert self._pages is not None
+        self._pages[self._at : self._at + len(data)] = data
+        self._at += len(data)
         self._lines.setdefault(public_id, []).append(data)
 
     def _open(self) -> None:
         folder().mkdir(parents=True, exist_ok=True)
         self._path = folder() / f"{os.getpid()}-{uuid4().hex}.journal"
-        self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.posix_fallocate(self._file, 0, self._room)  # a full disk is an error here, and not the end of the process later
+        self._pages = mmap.mmap(self._file, self._room)
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, more: int) -> None:
         """Another file with only the calls that are still to be written, and then the old one goes."""
-        old_file, old_path = self._file, self._path
-        self._open()
+        old_file, old_path, old_pages = self._file, self._path, self._pages
         kept = b"".join(line for lines in self._lines.values() for line in lines)
-        os.write(self._file, kept)
-        self._size = len(kept)
-        if old_path is not None:
+        while len(kept) + more > self._room // 2:
+            self._room *= 2
+        self._open()
+        assert self._pages is not None
+        self._pages[: len(kept)] = kept
+        self._at = len(kept)
+        if old_pages is not None and old_path is not None:
+            old_pages.close()
             old_path.unlink(missing_ok=True)
-        os.close(old_file)
+            os.close(old_file)
 
 
 class LeftBehind:
@@ -98,7 +109,7 @@ class LeftBehind:
     def calls(self) -> list[dict[str, Any]]:
         """One for each call, with what its end said. A line that was cut by the end of the process is left out."""
         calls: dict[str, dict[str, Any]] = {}
-        for line in self._path.read_bytes().split(b"\n"):
+        for line in self._path.read_bytes().rstrip(b"\0").split(b"\n"):
             try:
                 said = _decode(line) if line else {}
             except msgspec.DecodeError:

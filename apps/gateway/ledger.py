@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import Error as DatabaseTrouble
 from django.db.models import Q
@@ -25,6 +25,7 @@ from apps.accounts.models import Team, User
 from apps.common.db import in_db
 from apps.gateway.admission import Admitted
 from apps.gateway.holds import PURPOSE, Hold, Holds, release
+from apps.gateway.ids import new_id
 from apps.gateway.journal import Journal, left_behind
 from apps.gateway.models import VirtualKey
 from apps.providers.contract import Usage
@@ -49,7 +50,7 @@ class Entry:
     model: AIModel
     expected: Usage  # of the question, estimated
     hold: Hold | None
-    public_id: UUID = field(default_factory=uuid4)
+    public_id: UUID = field(default_factory=new_id)
     linked_execution: UUID | None = None
     began: float = field(default_factory=time.monotonic)
     first_token_ms: int | None = None
@@ -74,6 +75,7 @@ class Ledger:
         self._writing: asyncio.Task[None] | None = None
         self._idle: asyncio.Task[None] | None = None
         self._used: dict[int, float] = {}
+        self._is_unsure = False  # whether the last batch was written
 
     def begin(self, entry: Entry) -> None:
         """Before the call goes out."""
@@ -135,13 +137,13 @@ class Ledger:
         while self._over:
             batch, self._over = self._over[:MOST_AT_ONCE], self._over[MOST_AT_ONCE:]
             try:
-                await in_db(_write, [entry.note for entry in batch if entry.note is not None], self._keys_used(batch))
-            except DatabaseTrouble:
+                notes = [entry.note for entry in batch if entry.note is not None]
+                await in_db(_write, notes, self._keys_used(batch), may_repeat=self._is_unsure)
+            except (DatabaseTrouble, asyncio.CancelledError):
                 self._over = batch + self._over
+                self._is_unsure = True
                 raise
-            except asyncio.CancelledError:
-                self._over = batch + self._over  # written twice is one row
-                raise
+            self._is_unsure = False
             self._journal.forget([entry.public_id for entry in batch])
             for entry in batch:
                 if entry.hold is not None:
@@ -208,8 +210,8 @@ def recover() -> int:
     return count
 
 
-def _write(notes: list[CallNote], keys: list[int]) -> None:
-    usages_record(notes, may_repeat=True)
+def _write(notes: list[CallNote], keys: list[int], *, may_repeat: bool) -> None:
+    usages_record(notes, may_repeat=may_repeat)
     if keys:
         now = timezone.now()
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=USED_TO_THE_S))

@@ -67,7 +67,7 @@ async def find_all(who: Admitted, names: Sequence[str], *, param: str) -> list[A
 def listed(catalogue: Catalogue, who: Admitted) -> list[tuple[str, AIModel | None]]:
     """The names that this key may use, the routed ones first."""
     real = [(name, model) for name, model in catalogue.names.items() if _is_allowed(who, name, model.key)]
-    routed = [(name, None) for name in ROUTED if _is_allowed(who, name)] if real else []
+    routed = [(name, None) for name in ROUTED if _is_allowed(who, name)] if catalogue.names else []
     return [*routed, *real]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
-from uuid import uuid4
+
+from apps.gateway.ids import new_id
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -29,7 +30,7 @@ class Exchange:
     def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.request_id = f"req_{uuid4().hex}"
+        self.request_id = f"req_{new_id().hex}"
         self.has_begun = self.client_left = False
         self._watch: asyncio.Task[None] | None = None
         self._headers = scope["headers"]
