@@ -73,6 +73,23 @@ class TaskForm(forms.Form):
         initial=True,
         help_text=gettext_lazy("It costs one more call a step. Without it the result is marked as not cross-checked."),
     )
+    verify_when = forms.ChoiceField(
+        label=gettext_lazy("Which steps are checked"),
+        required=False,
+        initial="always",
+        choices=[
+            ("always", gettext_lazy("Every step")),
+            ("from_complexity", gettext_lazy("Hard ones, from the complexity below")),
+            ("from_priority", gettext_lazy("All, if the task is of high or urgent priority")),
+            ("sample", gettext_lazy("A sample, of the share below")),
+        ],
+    )
+    verify_from_complexity = forms.FloatField(
+        label=gettext_lazy("Hard from a complexity of"), required=False, min_value=0, max_value=100, initial=61
+    )
+    verify_sample_percent = forms.FloatField(
+        label=gettext_lazy("Share of steps in a sample, %"), required=False, min_value=0, max_value=100, initial=20
+    )
     on_too_few_models = forms.ChoiceField(
         label=gettext_lazy("When no different AI can check"),
         required=False,
@@ -106,6 +123,10 @@ class TaskForm(forms.Form):
         numbers = ("divergence_threshold", "confidence_threshold", "max_escalations")
         policy = {name: given[name] for name in numbers if given[name] is not None}
         policy |= {"cross_validate": given["cross_validate"], "on_too_few_models": given["on_too_few_models"] or "ask"}
+        rule = {"from_complexity": given["verify_from_complexity"], "sample_percent": given["verify_sample_percent"]}
+        if given["verify_when"] and given["verify_when"] != "always":
+            figures = {name: value for name, value in rule.items() if value is not None}
+            policy["verify"] = {"when": given["verify_when"], **figures}
         plain = ("description", "title", "category", "priority", "budget", "deadline", "approve_plan")
         return {
             **{name: given[name] for name in plain},

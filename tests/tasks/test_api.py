@@ -68,6 +68,8 @@ def test_everything_that_can_be_asked_for_is_kept(browser: Client, cast: scenes.
             "confidence_threshold": 60,
             "max_escalations": 1,
             "on_too_few_models": "continue",
+            "verify": {"when": "from_complexity", "from_complexity": 50},
+            "verify_by_category": {"law": {"when": "always"}},
         },
         "models": {"executor": str(cast.author.public_id), "validator": str(cast.checker.public_id), "planner": None},
     }

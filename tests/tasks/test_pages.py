@@ -215,6 +215,8 @@ def test_options_reach_the_task_and_sending_twice_makes_one(browser: Client, cas
         "approve_plan": "on",
         "divergence_threshold": "30",
         "on_too_few_models": "continue",
+        "verify_when": "sample",
+        "verify_sample_percent": "25",
         "validator": str(cast.judge.public_id),
         "keep": "1",
         "key": "abc",
@@ -229,6 +231,10 @@ def test_options_reach_the_task_and_sending_twice_makes_one(browser: Client, cas
         {"validator": str(cast.judge.public_id)},
     )
     assert task.policy["divergence_threshold"] == 30 and task.policy["cross_validate"] is False
+    assert task.policy["verify"] == {"when": "sample", "sample_percent": 25}
+    task.policy["cross_validate"] = True
+    task.save()
+    assert "a sample of 25 % of the steps" in page(browser, url_of(task)).replace("\xa0", " ")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,12 @@ def faults(call, *args, **kwargs) -> dict[str, str]:
         ({"policy": {"max_escalations": 11}}, {"policy.max_escalations": "invalid"}),
         ({"policy": {"max_escalations": 1.5}}, {"policy.max_escalations": "invalid"}),
         ({"policy": {"cross_validate": "yes"}}, {"policy.cross_validate": "invalid"}),
+        ({"policy": {"verify": {"when": "never"}}}, {"policy.verify.when": "invalid"}),
+        ({"policy": {"verify": {"sample_percent": 101}}}, {"policy.verify.sample_percent": "invalid"}),
+        (
+            {"policy": {"verify_by_category": {"code": {"from_priority": "vital"}}}},
+            {"policy.verify_by_category.code.from_priority": "invalid"},
+        ),
         ({"policy": {"on_too_few_models": "panic"}}, {"policy.on_too_few_models": "invalid"}),
         ({"policy": {"surprise": 1}}, {"policy": "invalid"}),
         ({"policy": "strict"}, {"policy": "invalid"}),

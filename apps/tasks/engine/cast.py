@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from apps.providers.contract import TIERS
 from apps.tasks.engine.context import Context
+from apps.tasks.engine.due import checks_everything, is_check_due
 from apps.tasks.engine.errors import NoModel, TooFewModels
 from apps.tasks.engine.personas import families_preferred, persona_for, preferred_first
 from apps.tasks.engine.types import Candidate, Cast, ModelRef, Persona, PlannedSubtask, Rejection, TaskSpec, Tried
@@ -27,7 +28,7 @@ async def choose_cast(subtask: PlannedSubtask, tried: Tried, ctx: Context) -> Ca
     if not cast.executors and not tried:  # with an earlier attempt to stand by, an empty cast is an answer
         raise NoModel("no model can do this", rejected={item.model.label: item.reason for item in rejected})
     if cast.executors and not cast.checkers:
-        _must_not_need_checkers(ctx.task, author=cast.executors[0])
+        _must_not_need_checkers(ctx.task, is_due=is_check_due(ctx.task, subtask), author=cast.executors[0])
     await _tell_who_takes_whose_place(cast, ctx)
     return replace(cast, rejected=rejected)
 
@@ -44,7 +45,7 @@ async def choose_planners(ctx: Context, persona: Persona | None = None) -> list[
     if not usable:
         raise NoModel("no model is in use", rejected={item.model.label: item.reason for item in rejected})
     if _families(usable) < 2:  # said now, before the plan is paid for
-        _must_not_need_checkers(ctx.task, author=usable[0].ref)
+        _must_not_need_checkers(ctx.task, is_due=checks_everything(ctx.task), author=usable[0].ref)
     return planners_from(usable, ctx.task, persona)
 
 
@@ -124,8 +125,8 @@ async def _tell_who_takes_whose_place(cast: Cast, ctx: Context) -> None:
             await ctx.note("another_model_speaks", specialized_ai=persona.name, model=models[0].label)
 
 
-def _must_not_need_checkers(task: TaskSpec, *, author: ModelRef) -> None:
-    if task.policy.cross_validate and task.policy.on_too_few_models == "ask":
+def _must_not_need_checkers(task: TaskSpec, *, is_due: bool, author: ModelRef) -> None:
+    if is_due and task.policy.on_too_few_models == "ask":
         raise TooFewModels("nobody to check", role="validator", author=author.label)
 
 

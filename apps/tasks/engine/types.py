@@ -13,6 +13,7 @@ from apps.tasks.engine.hallucination.types import Assessment, Span
 Profile = Literal["full", "compact"]
 Side = Literal["author", "checker", "neither"]
 Severity = Literal["minor", "major", "critical"]
+PRIORITIES = ("low", "medium", "high", "urgent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,22 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifyRule:
+    """When a step's work is checked by another AI. Only the figure that `when` names counts."""
+
+    when: Literal["always", "from_complexity", "from_priority", "sample"] = "always"
+    from_complexity: float = 61.0  # 0-100, as estimated of the step
+    from_priority: Literal["low", "medium", "high", "urgent"] = "high"  # of the task: what is at stake
+    sample_percent: float = 20.0  # of the steps, drawn by lot
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
+    """`cross_validate` False: nothing is checked. `verify_by_category`: rules for steps of these categories, in small letters."""
+
     cross_validate: bool = True
+    verify: VerifyRule = VerifyRule()
+    verify_by_category: Mapping[str, VerifyRule] = field(default_factory=dict)
     divergence_threshold: float = 20.0
     confidence_threshold: float = 70.0
     max_escalations: int = 3
@@ -97,6 +112,7 @@ class TaskSpec:
     cast: Mapping[str, str] = field(default_factory=dict)
     approve_plan: bool = False
     budget_usd: Decimal | None = None
+    priority: str = "medium"  # one of PRIORITIES
     needs_prices: bool = False  # a budget of its team or person is in force
     subtasks_at_once: int = 4
 
@@ -264,7 +280,7 @@ class Check:
 
     verdict: Verdict | None = None
     divergence: Divergence | None = None
-    reason_not: str = ""  # switched_off, too_few_models, no_checker_answered
+    reason_not: str = ""  # switched_off, not_due, too_few_models, no_checker_answered
     failed: tuple[Failed, ...] = ()
     parts_read: int = 1
 

@@ -6,6 +6,7 @@ from apps.providers.errors import ProviderError
 from apps.tasks.engine import profiles
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.divergence import diverge
+from apps.tasks.engine.due import is_check_due
 from apps.tasks.engine.errors import BadVerdict, Failure, NoCheckerAnswered
 from apps.tasks.engine.personas import voiced
 from apps.tasks.engine.reading import ask_once, asked_fitting
@@ -31,6 +32,8 @@ async def validate(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, cast: 
     """A verdict by a model of another family, or why there is none. Raises NoCheckerAnswered when the policy says ask."""
     if not ctx.task.policy.cross_validate:
         return Check(reason_not="switched_off")
+    if not is_check_due(ctx.task, subtask):
+        return Check(reason_not="not_due")
     checkers = [model for model in (*cast.checkers, *cast.executors) if model.family != draft.by.family]
     if not checkers:
         return Check(reason_not="too_few_models")

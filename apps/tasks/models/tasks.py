@@ -18,11 +18,23 @@ from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
 from apps.providers.models import AIModel, CreditUsage, SpecializedAI
 
 PERCENTAGE = {"type": "number", "minimum": 0, "maximum": 100}
+VERIFY_SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "when": {"enum": ["always", "from_complexity", "from_priority", "sample"]},
+        "from_complexity": PERCENTAGE,
+        "from_priority": {"enum": ["low", "medium", "high", "urgent"]},
+        "sample_percent": PERCENTAGE,
+    },
+}
 POLICY_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
         "cross_validate": {"type": "boolean"},
+        "verify": VERIFY_SCHEMA,
+        "verify_by_category": {"type": "object", "maxProperties": 50, "additionalProperties": VERIFY_SCHEMA},
         "divergence_threshold": PERCENTAGE,
         "confidence_threshold": PERCENTAGE,
         "max_escalations": {"type": "integer", "minimum": 0, "maximum": 10},

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import msgspec
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import DatabaseError
@@ -27,7 +28,7 @@ from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.flow import run_task
 from apps.tasks.engine.types import Policy, TaskSpec
-from apps.tasks.models import Task, TaskStatus
+from apps.tasks.models import Priority, Task, TaskStatus
 from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
@@ -248,7 +249,8 @@ def spec_of(task: Task, *, needs_prices: bool = False) -> TaskSpec:
         title=task.title,
         description=task.description,
         category=task.category,
-        policy=Policy(**task.policy),
+        policy=msgspec.convert(task.policy, Policy),
+        priority=Priority(task.priority).name.lower(),
         cast=task.cast,
         approve_plan=task.approve_plan,
         budget_usd=task.budget_usd,

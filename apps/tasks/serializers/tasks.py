@@ -27,8 +27,21 @@ class KnownFieldsSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+class VerifyRuleSerializer(KnownFieldsSerializer):
+    when = serializers.ChoiceField(
+        required=False, choices=["always", "from_complexity", "from_priority", "sample"], help_text="Default always."
+    )
+    from_complexity = serializers.FloatField(required=False, min_value=0, max_value=100, help_text="Of the step (default 61).")
+    from_priority = serializers.ChoiceField(required=False, choices=PRIORITIES, help_text="Of the task (default high).")
+    sample_percent = serializers.FloatField(required=False, min_value=0, max_value=100, help_text="Of the steps (default 20).")
+
+
 class PolicySerializer(KnownFieldsSerializer):
-    cross_validate = serializers.BooleanField(required=False, help_text="Have another AI check each step (default true).")
+    cross_validate = serializers.BooleanField(required=False, help_text="Have another AI check steps at all (default true).")
+    verify = VerifyRuleSerializer(required=False, help_text="Which steps are checked (default always).")
+    verify_by_category = serializers.DictField(
+        required=False, child=VerifyRuleSerializer(), help_text="Rules for steps of these categories, in small letters."
+    )
     divergence_threshold = serializers.FloatField(
         required=False, min_value=0, max_value=100, help_text="Above it a third AI settles (default 20)."
     )
