@@ -130,19 +130,19 @@ class RoutingForm(RefusableForm):
         help_text=gettext_lazy("No escalation begins once so much was spent. Left empty: no limit."),
     )
     exploration = forms.DecimalField(
-        label=gettext_lazy("Prompts for models that are little known, %"),
+        label=gettext_lazy("For little-known models, %"),
         min_value=Decimal(0),
         max_value=Decimal(100),
         max_digits=5,
         decimal_places=2,
         widget=_DECIMAL,
-        help_text=gettext_lazy("So that a new model gets a chance to show how good it is. 0: never."),
+        help_text=gettext_lazy("The share of prompts by which a new model can show how good it is. 0: never."),
     )
 
     def __init__(self, data: Any = None, *, row: RoutingSettings) -> None:
         super().__init__(data, initial=_of_settings(row))
         for tier in BANDS:
-            label = _("%(tier)s answers up to a complexity of") % {"tier": tier}
+            label = _("Tier “%(tier)s” up to complexity") % {"tier": tier}
             self.fields[f"band_{tier}"] = forms.DecimalField(
                 label=label, min_value=Decimal(0), max_value=Decimal(100), max_digits=5, decimal_places=2, widget=_DECIMAL
             )

@@ -181,7 +181,8 @@ def shown_comparison(measure: str, found: Comparison | None) -> dict[str, str]:
     factor = 100 if measure in (ABTest.Measure.ESCALATIONS, ABTest.Measure.THUMBS) else 1
 
     def signed(value: float) -> str:
-        return f"{'−' if value < 0 else '+'}{show(abs(value) * factor)}"
+        sign = "−" if value < 0 else "+" if value > 0 else ""
+        return f"{sign}{show(abs(value) * factor)}"
 
     plain = {"a": show(found.a * factor), "b": show(found.b * factor), "p": "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"}
     return {**plain, "difference": signed(found.difference), "low": signed(found.low), "high": signed(found.high)}

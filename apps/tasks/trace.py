@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from apps.tasks.models import AuditLog
-from apps.tasks.route_words import feature_word, finish_word, signal_word, trigger_word
+from apps.tasks.route_words import feature_word, finish_word, passed_over_because, signal_word, trigger_word
 
 SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
 FULL_WIDTH = 50.0  # of a bar that goes to one side of the middle
@@ -36,8 +36,7 @@ class Trace:
     """What the page shows besides the detail itself."""
 
     pushes: list[Push]
-    attempts: list[dict[str, Any]]
-    escalations: list[dict[str, Any]]
+    steps: list[dict[str, Any]]  # each an "attempt" or a "rise", in the order in which they happened
     candidates: list[dict[str, Any]]
     passed_over: int
 
@@ -48,8 +47,7 @@ def trace_of(detail: Mapping[str, Any]) -> Trace:
     candidates = detail["candidates"]
     return Trace(
         pushes=pushes_of(needs.get("features", []), feature_word, SHOWN_FEATURES),
-        attempts=[_attempt(one, place) for place, one in enumerate(detail["attempts"], 1)],
-        escalations=[{**one, "trigger_word": trigger_word(one["trigger"])} for one in detail["escalations"]],
+        steps=_steps(detail["attempts"], detail["escalations"]),
         candidates=sorted(candidates, key=lambda one: (not one["is_chosen"], bool(one["reason"]))),
         passed_over=sum(bool(one["reason"]) for one in candidates),
     )
@@ -67,10 +65,21 @@ def pushes_of(found: list[Mapping[str, Any]], word: Any, most: int) -> list[Push
     return pushes
 
 
-def _attempt(found: Mapping[str, Any], place: int) -> dict[str, Any]:
+def _steps(attempts: Sequence[Mapping[str, Any]], rises: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A rise stands before the attempt that it led to. Of a round before the last only its rises are kept."""
+    left = [{**rise, "trigger_word": trigger_word(rise["trigger"])} for rise in rises]
+    steps: list[dict[str, Any]] = []
+    for attempt in attempts:
+        place = next((n for n, rise in enumerate(left, 1) if rise["to"] == attempt["model"]["label"]), 0)
+        steps += [{"rise": rise} for rise in left[:place]]
+        steps.append({"attempt": _attempt(attempt)})
+        left = left[place:]
+    return steps + [{"rise": rise} for rise in left]
+
+
+def _attempt(found: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **found,
-        "place": place,
         "pushes": pushes_of(found["signals"], signal_word, SHOWN_SIGNALS),
         "finish_word": finish_word(found.get("finish_reason")),
     }
@@ -93,5 +102,11 @@ def audit_line(entry: AuditLog) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    match value:
+        case dict():
+            text = ", ".join(f"{name} ({passed_over_because(str(said))})" for name, said in value.items())
+        case list():
+            text = ", ".join(map(str, value))
+        case _:
+            text = str(value)
     return text if len(text) <= TEXT_IN_AUDIT else f"{text[:TEXT_IN_AUDIT]}…"
