@@ -20,4 +20,5 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.providers.urls")),
     path("", include("apps.tasks.urls")),
+    path("", include("apps.gateway.urls")),
 ]
