@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from apps.tasks.engine.circles import StreamGuard
 from apps.tasks.engine.errors import RunawayAnswer
 from apps.tasks.engine.inspection import inspect
 from apps.tasks.engine.runaway import RunawayGuard, repeated_unit
 from apps.tasks.engine.types import Draft
 from tests.engine.fakes import a_subtask, model
 
+WORDS = ("salt", "tar", "rope", "coal", "fish", "grain", "wool")
 LOOPS = {
     "one sentence": "The sky is blue and the grass is green. " * 60,
     "a paragraph": ("First we look at the facts. Then we weigh them, one by one, with care.\n\nSo we come to this:\n\n" * 40),
@@ -20,6 +22,10 @@ LOOPS = {
     "two in turn": "You are right. I am sorry. " * 90,
     "dashes for ever": "-" * 9_000,
     "zeros for ever": "0, " * 4_000,
+    "a long stretch": " ".join(f"Ship {n} left the harbour of {WORDS[n % 7]} with {WORDS[n % 5]}." for n in range(35)) * 12,
+    "sentences in changing order": " ".join(
+        f"The {WORDS[(n * n) % 7]} is near the {WORDS[(n * n + 3) % 7]} and far from here." for n in range(400)
+    ),
 }
 
 TABLE = "| Item | Yes | No |\n|------|-----|----|\n" + "".join(f"| Item {n} | x |  |\n" for n in range(60))
@@ -34,6 +40,9 @@ CODE = "".join(
     for n in range(60)
 )
 REAL = {
+    "a long list of facts": "".join(
+        f"Point {n}: the {WORDS[n % 7]} of day {n} weighed {n * 13 % 97} stones. " for n in range(300)
+    ),
     "a table": TABLE,
     "a wide table of one value": "| a | b | c |\n|---|---|---|\n" + "| 0 | 0 | 0 |\n" * 60,
     "a ruler of dashes": "Title\n" + "-" * 400 + "\nText\n" + "=" * 400 + "\n",
@@ -52,7 +61,7 @@ REAL = {
 
 def hear(text: str, piece: int = 7) -> int:
     """How many characters a guard hears before it cuts; all of them when it does not."""
-    guard = RunawayGuard()
+    guard = StreamGuard()
     for start in range(0, len(text), piece):
         try:
             guard.feed(text[start : start + piece])

@@ -19,6 +19,7 @@ from typing import Any
 
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion, Delta, Usage
+from apps.tasks.engine.circles import StreamGuard
 from apps.tasks.engine.errors import (
     AwaitingApproval,
     OverBudget,
@@ -30,7 +31,6 @@ from apps.tasks.engine.errors import (
 )
 from apps.tasks.engine.moves import Moved, Queued
 from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
-from apps.tasks.engine.runaway import RunawayGuard
 from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Persona, Plan, PlannedSubtask, Prompt, TaskSpec
 
 LIVE_TEXT_EVERY_S = 0.1
@@ -216,7 +216,7 @@ class _Ear:
         self.ctx, self.key, self.model = ctx, key, model
         self.text = ""
         self._shown, self._seq, self._restarted = 0, 0, False
-        self._guard = RunawayGuard()
+        self._guard = StreamGuard()
         now = ctx.run.clock.monotonic()
         self._began = self._last_shown = self._last_kept = self._last_heard = now
         self._longest_pause_s = 0.0
@@ -264,7 +264,7 @@ class _Ear:
 
     async def _hear(self, delta: Delta) -> None:
         if delta.restarted:
-            self.text, self._shown, self._restarted, self._guard = "", 0, True, RunawayGuard()
+            self.text, self._shown, self._restarted, self._guard = "", 0, True, StreamGuard()
             self._longest_pause_s = 0.0
         now = self.ctx.run.clock.monotonic()
         if self.text:  # before the first word it reads, which may take long
