@@ -341,6 +341,21 @@ def test_a_prompt_is_tried_and_its_answer_streamed(actor: Actor) -> None:
     assert row.is_answered
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_same_prompt_again_comes_from_the_cache_unless_a_fresh_answer_is_asked_for(actor: Actor) -> None:
+    builtin_ensure(actor.team.pk)
+    practice_switch(actor, on=True)
+    client = browser_of(actor)
+    asked = {"input": "Say hello to the shop.", "strategy": "auto"}
+    for more in ({}, {}, {"fresh": "on"}):
+        lines_of(client.post(reverse("tasks:try_it_answer"), {**asked, **more}))
+    rows = list(TaskExecution.objects.order_by("pk"))
+    assert CachedAnswer.objects.count() == 1, rows[0].confidence
+    assert [row.cache for row in rows] == ["", "exact", ""]
+    assert [row.saved_usd for row in rows] == [None, 0, None]
+    assert "The very same request was answered before." in page(client, "execution", rows[1].public_id)
+
+
 def test_a_prompt_that_nobody_can_answer_says_so(browser: Client) -> None:
     assert "No model can be asked" in page(browser, "try_it")
     response = browser.post(reverse("tasks:try_it_answer"), {"input": "", "strategy": "auto"})

@@ -75,6 +75,7 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
     execution.verified = routed.verified
     execution.divergence = percent(routed.opinion.divergence if routed.opinion else None)
     execution.cache = routed.cached.kind if routed.cached else ""
+    execution.saved_usd = routed.cached.saved_usd if routed.cached else None
     _keep_needs(execution, diary)
     _keep_took(execution, diary, totals)
     execution.metadata = {**_with_earlier_round(execution), **route_json(routed)}
