@@ -24,7 +24,7 @@ THEMES = ("system", "light", "dark")
 SPEND_KEPT_S = 15
 
 # What is found under Settings although its address begins otherwise.
-SETTINGS = ("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/", "/gateway/", "/gateway/")
+SETTINGS = ("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/", "/gateway/")
 
 
 @dataclass(frozen=True, slots=True)
