@@ -68,7 +68,7 @@ class TaskForm(forms.Form):
         help_text=gettext_lazy("You can change its steps, then let it go."),
     )
     cross_validate = forms.BooleanField(
-        label=gettext_lazy("Have another AI check every step"),
+        label=gettext_lazy("Have another AI check the steps"),
         required=False,
         initial=True,
         help_text=gettext_lazy("It costs one more call a step. Without it the result is marked as not cross-checked."),
