@@ -23,7 +23,7 @@ def executions_reconcile() -> int:
 
     An answer that was there before a person had it escalated stands.
     """
-    held = TaskExecution.objects.exclude(held_by="").exclude(held_by=holder()).select_related("owner").order_by("pk")
+    held = TaskExecution.objects.filter(held_by__gt="").select_related("owner")  # not "unequal", which SQLite finds by no index
     return sum(_give_up(row) for row in held if _is_orphan(row))
 
 
