@@ -22,16 +22,13 @@ from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock, in_db
-from apps.providers.calls import Calls
 from apps.providers.contract import Completion, Message, Usage
-from apps.providers.errors import OverBudget, PriceUnknown, ProviderError
-from apps.providers.models import AIModel, Reservation
-from apps.providers.services import budget_reserve, cost_of, usage_record
-from apps.tasks.engine.longtext import estimate_tokens
-from apps.tasks.engine.routing.likeness import MOST_CHARS, cosine, difference, packed
+from apps.providers.models import AIModel
+from apps.tasks.engine.routing.likeness import MOST_CHARS, cosine, difference
 from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
 from apps.tasks.engine.types import ModelRef
 from apps.tasks.models import CachedAnswer, RoutingSettings, TaskExecution
+from apps.tasks.services.cache_vectors import embedded
 
 Kind = Literal["exact", "semantic"]
 log = logging.getLogger(__name__)
@@ -42,7 +39,6 @@ MOST_ENTRIES = 5_000  # of one team; beyond them the oldest go
 MOST_ANSWER_CHARS = 200_000
 ENTRIES_TO_COMPARE = 300  # the newest of one context
 TEXTS_TO_EMBED = 8  # in one look: the prompt, and entries whose vector is not known yet
-EMBED_TIME_S = 60.0  # a reservation for the embedding lasts so long
 
 
 class CacheAsker(Protocol):
@@ -210,7 +206,7 @@ async def _nearest(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, entri
     assert terms.semantic_model is not None
     name = str(terms.semantic_model)
     new = [entry for entry in entries if entry.vector is None or entry.vector_model != name]
-    vectors = await _embedded(asker, terms.semantic_model, prompt.id, [prompt.text, *(entry.prompt for entry in new)])
+    vectors = await embedded(asker, terms.semantic_model, prompt.id, [prompt.text, *(entry.prompt for entry in new)])
     if vectors is None:
         return None
     own, *others = vectors
@@ -225,59 +221,6 @@ def _keep_vectors(new: Sequence[CachedAnswer], best: CachedAnswer | None, likene
     for entry in new:
         CachedAnswer.objects.filter(pk=entry.pk).update(vector=entry.vector, vector_model=entry.vector_model)
     return _used(best, "semantic", likeness=likeness) if best else None
-
-
-async def _embedded(asker: CacheAsker, model: AIModel, prompt_id: str, texts: list[str]) -> list[bytes] | None:
-    """A packed vector for each text. None when that is not to be had now, or a budget does not cover it."""
-    usage = Usage(input_tokens=sum(map(estimate_tokens, texts)), is_estimated=True)
-    try:
-        reserved = await in_db(_reserved, asker, model, prompt_id, usage)
-    except (OverBudget, PriceUnknown) as refused:
-        log.info("the cache compares nothing by meaning: %s", refused.message)
-        return None
-    calls = Calls(wait_for_place_s=2.0)
-    completion, code = None, ""
-    try:
-        vectors = [packed(vector) for vector in await calls.embed(model, texts)]
-        completion = Completion("", "stop", usage, model.key)
-        return vectors
-    except ProviderError as error:
-        code = error.code
-        log.warning("%s gave no embeddings for the cache: %s", model, error.message)
-        return None
-    finally:
-        await calls.aclose()
-        await in_db(_recorded, asker, model, prompt_id, completion, code, reserved)
-
-
-def _reserved(asker: CacheAsker, model: AIModel, prompt_id: str, usage: Usage) -> Reservation | None:
-    with transaction.atomic():
-        return budget_reserve(
-            team_id=asker.team_id,
-            owner_id=asker.owner_id,
-            key_id=asker.key_id,
-            amount_usd=cost_of(model, usage),
-            model_name=str(model),
-            purpose="embed",
-            linked_execution=UUID(prompt_id),
-            ttl_s=EMBED_TIME_S,
-        )
-
-
-def _recorded(
-    asker: CacheAsker, model: AIModel, prompt_id: str, completion: Completion | None, code: str, reserved: Reservation | None
-) -> None:
-    usage_record(
-        team_id=asker.team_id,
-        owner_id=asker.owner_id,
-        key_id=asker.key_id,
-        model=model,
-        purpose="embed",
-        completion=completion,
-        error_code=code,
-        linked_execution=UUID(prompt_id),
-        reservation=reserved,
-    )
 
 
 # ── keeping ───────────────────────────────────────────────────────────────────────────────────────────────────────
