@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+from django.db import connections, router
 from django.utils import timezone
 
 from apps.common.db import again_after_deadlock
@@ -54,53 +56,83 @@ def usages_record(notes: Sequence[CallNote], *, may_repeat: bool = False) -> Non
             CreditUsage.objects.filter(public_id__in=[note.public_id for note in notes]).values_list("public_id", flat=True)
         )
         notes = [note for note in notes if note.public_id not in known]
-    rows = [_row(note) for note in notes]
-    CreditUsage.objects.bulk_create(rows)
-    _count(rows)
+    if not notes:
+        return
+    costs = [cost_of(note.model, note.usage) if note.model else None for note in notes]
+    _insert(notes, costs)
+    _count(notes, costs)
     drawn: dict[UUID, tuple[Reservation, Decimal]] = {}
-    for note, row in zip(notes, rows, strict=True):
-        if note.reservation is not None and row.cost_usd:
+    for note, cost in zip(notes, costs, strict=True):
+        if note.reservation is not None and cost:
             _, before = drawn.get(note.reservation.public_id, (None, Decimal(0)))
-            drawn[note.reservation.public_id] = (note.reservation, before + row.cost_usd)
+            drawn[note.reservation.public_id] = (note.reservation, before + cost)
     for reservation, cost in drawn.values():
         reservation_draw(reservation, cost)
     for key in {note.model.provider.key_id for note in notes if note.model and note.has_answer}:
         key_used(key)
 
 
-def _row(note: CallNote) -> CreditUsage:
-    usage, model = note.usage, note.model
-    return CreditUsage(
-        public_id=note.public_id,
-        team_id=note.team_id,
-        owner_id=note.owner_id,
-        key_id=note.key_id,
-        model=model,
-        provider_name=note.provider_name,
-        model_key=note.model_key,
-        purpose=note.purpose,
-        linked_execution=note.linked_execution,
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cached_tokens=usage.cached_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        cache_write_1h_tokens=usage.cache_write_1h_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        is_estimated=usage.is_estimated,
-        cost_usd=cost_of(model, usage) if model else None,
-        price_source=model.price_source if model else "",
-        unit_prices=unit_prices(model, usage) if model else {},
-        latency_ms=note.latency_ms,
-        first_token_ms=note.first_token_ms,
-        error_code=note.error_code,
-    )
+def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
+    """One statement for all. Making a row object for each call would cost several times as much as writing it."""
+    db = connections[router.db_for_write(CreditUsage)]
+    fields = [field for field in CreditUsage._meta.concrete_fields if not field.primary_key]
+    prepare = {field.attname: field.get_db_prep_save for field in fields}
+    now = prepare["created_at"](timezone.now(), connection=db)
+    prices: dict[int, Any] = {}
+
+    def prices_of(note: CallNote) -> Any:
+        """Of models whose prices do not depend on the length of the prompt they are the same for all calls."""
+        model = note.model
+        if model is None:
+            return prepare["unit_prices"]({}, connection=db)
+        if model.price_tiers:
+            return prepare["unit_prices"](unit_prices(model, note.usage), connection=db)
+        if model.pk not in prices:
+            prices[model.pk] = prepare["unit_prices"](unit_prices(model, note.usage), connection=db)
+        return prices[model.pk]
+
+    rows = []
+    for note, cost in zip(notes, costs, strict=True):
+        usage, model = note.usage, note.model
+        values = {
+            "public_id": prepare["public_id"](note.public_id, connection=db),
+            "created_at": now,
+            "updated_at": now,
+            "team_id": note.team_id,
+            "owner_id": note.owner_id,
+            "model_id": model.pk if model else None,
+            "key_id": prepare["key_id"](note.key_id, connection=db),
+            "provider_name": note.provider_name,
+            "model_key": note.model_key,
+            "purpose": note.purpose,
+            "linked_execution": prepare["linked_execution"](note.linked_execution, connection=db),
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "cache_write_1h_tokens": usage.cache_write_1h_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "is_estimated": usage.is_estimated,
+            "cost_usd": prepare["cost_usd"](cost, connection=db),
+            "price_source": model.price_source if model else "",
+            "unit_prices": prices_of(note),
+            "latency_ms": note.latency_ms,
+            "first_token_ms": note.first_token_ms,
+            "attempts": 1,
+            "error_code": note.error_code[:40],
+        }
+        rows.append([values[field.attname] for field in fields])
+    columns = ", ".join(db.ops.quote_name(str(field.column)) for field in fields)
+    marks = ", ".join(["%s"] * len(fields))
+    with db.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {db.ops.quote_name(CreditUsage._meta.db_table)} ({columns}) VALUES ({marks})", rows)
 
 
-def _count(rows: Sequence[CreditUsage]) -> None:
+def _count(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
     """One look at the budgets for all calls of the same team, person and key."""
     sums: dict[tuple[int, int | None, UUID | None], Decimal] = defaultdict(Decimal)
-    for row in rows:
-        sums[row.team_id, row.owner_id, row.key_id] += row.cost_usd or Decimal(0)
+    for note, cost in zip(notes, costs, strict=True):
+        sums[note.team_id, note.owner_id, note.key_id] += cost or Decimal(0)
     for (team_id, owner_id, key_id), cost in sums.items():
         whole = CreditUsage(team_id=team_id, owner_id=owner_id, key_id=key_id, cost_usd=cost, created_at=timezone.now())
         usage_count(whole)
