@@ -60,11 +60,11 @@ def _over_budget(extra: dict[str, Any]) -> str:
 
 
 def _over_shared_budget(extra: dict[str, Any]) -> str:
-    return f"{budget_words.refusal(extra['budget'])} {_('Then resume the task.')}"
+    return " ".join([budget_words.refusal(extra["budget"]), _("Then resume the task.")])
 
 
 def _price_unknown(extra: dict[str, Any]) -> str:
-    return f"{budget_words.price_unknown(extra['model'])} {_('Then resume the task.')}"
+    return " ".join([budget_words.price_unknown(extra["model"]), _("Then resume the task.")])
 
 
 def _named(extra: dict[str, Any], key: str) -> str:

@@ -83,9 +83,9 @@ def test_translations_keep_the_places_of_what_is_filled_in(catalogue):
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda path: path.parts[-3])
 def test_the_catalogue_has_every_text_of_the_code(catalogue):
     """Missing ones come in by `django-admin makemessages`, as docs/howto/translate.md tells."""
-    known = {entry.msgid for entry in ours(catalogue)}
+    known = {entry.msgid.replace("%%", "%") for entry in ours(catalogue)}
     used = {text for path in PYTHON for text in in_python(path)} | {text for path in TEMPLATES for text in in_template(path)}
-    assert sorted(text for text in used if text and text not in known and text.replace("%", "%%") not in known) == []
+    assert sorted(text for text in used if text and text.replace("%%", "%") not in known) == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))

@@ -297,7 +297,8 @@ def told_of(error: OrquestradorError, *, api: str = "") -> Told:
     )
     message = error.message
     if isinstance(error, provider_errors.OverBudget):
-        message = f"{message} {_('It begins anew at %s.') % error.budget['renews_at']}"
+        renewal = _("It begins anew at %s.") % error.budget["renews_at"]
+        message = f"{message} {renewal}"
     code = {"quota": "insufficient_quota", "rate_limit": "rate_limit_exceeded"}.get(kind, error.code)
     if isinstance(error, provider_errors.ContextTooLong):
         code = "context_length_exceeded"

@@ -45,7 +45,7 @@ def prices_set_by(actor: Actor, model: AIModel) -> None:
     model.human_edits = sorted({*model.human_edits, *FIELDS})
     model.price_batch, model.price_tiers = {}, []
     model.price_set_by, model.price_set_at = actor.user, timezone.now()
-    model.price_source = f"{_('set by hand')}, {timezone.localdate().isoformat()}"
+    model.price_source = ", ".join([_("set by hand"), timezone.localdate().isoformat()])
 
 
 def price_reset(actor: Actor, model: AIModel) -> AIModel:

@@ -68,7 +68,7 @@ class Command(BaseCommand):
     def _apply(self) -> None:
         count = services.prices_apply()
         said = ngettext("%(count)d model has other prices now.", "%(count)d models have other prices now.", count)
-        self.stdout.write(f"{said % {'count': count}} {_('Prices that people set by hand stay.')}")
+        self.stdout.write(" ".join([said % {"count": count}, _("Prices that people set by hand stay.")]))
 
     def _show_changes(self, changes: list[Difference], *, most: int | None) -> None:
         for one in changes[:most]:
