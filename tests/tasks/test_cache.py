@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connections
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -224,6 +227,22 @@ def test_an_answer_of_unknown_price_saves_an_unknown_amount(asker: Asker, model:
     found = look(asker, prompt_of(), model)
     assert found is not None and found.saved_usd is None
     assert CachedAnswer.objects.get().saved_usd == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_answers_that_end_together_are_one_entry_and_every_hit_is_counted(actor: Actor, asker: Asker, model: AIModel) -> None:
+    needs = Needs(estimate(CAPITAL), "general", (), 100, "fast")
+
+    def one(number: int) -> bool:
+        try:
+            asyncio.run(cache_keep(asker, prompt_of(), routed_by(model), None))
+            return asyncio.run(cache_look(asker, prompt_of(), needs, Selection((ref_of(model),), ()))) is not None
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as threads:
+        assert all(threads.map(one, range(12)))
+    assert CachedAnswer.objects.get().hits == 12
 
 
 # ── by meaning ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -268,11 +268,16 @@ def _keep(asker: CacheAsker, prompt: RoutedPrompt, routed: Routed, execution: Ta
         "expires_at": timezone.now() + timedelta(seconds=terms.keep_s),
     }
     try:
-        with transaction.atomic():
-            CachedAnswer.objects.update_or_create(scope=terms.scope, request_hash=request_hash(prompt), defaults=entry)
+        _store(terms.scope, request_hash(prompt), entry)
     except IntegrityError:  # two answers to the same request ended together, or the execution was deleted: the other one stands
         log.info("an answer was not cached, for another one came first")
     _make_room(asker.team_id)
+
+
+@again_after_deadlock
+def _store(scope: str, hashed: str, entry: dict[str, Any]) -> None:
+    with transaction.atomic():
+        CachedAnswer.objects.update_or_create(scope=scope, request_hash=hashed, defaults=entry)
 
 
 def _answer_json(routed: Routed) -> dict[str, Any]:
@@ -285,6 +290,7 @@ def _answer_json(routed: Routed) -> dict[str, Any]:
     return {"completion": completion, "by": asdict(routed.by), "confidence": routed.confidence, "verified": routed.verified}
 
 
+@again_after_deadlock
 def _make_room(team_id: int) -> None:
     """Drop what has expired, and the oldest beyond the most that a team may have."""
     mine = CachedAnswer.objects.filter(team=team_id)
