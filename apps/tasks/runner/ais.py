@@ -7,6 +7,7 @@ from contextlib import aclosing
 from decimal import Decimal
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from apps.common.db import in_db
 from apps.providers.calls import Calls, Switched, Waiting
@@ -71,7 +72,7 @@ class ConnectedAIs:
 def _row_of(model: ModelRef) -> AIModel:
     row = AIModel.objects.with_breakers().filter(public_id=model.id).first()
     if row is None:
-        raise Unreachable(f"The model {model.label} was removed.")
+        raise Unreachable(_("The model %s was removed.") % model.label)
     return row
 
 
