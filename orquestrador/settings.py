@@ -262,6 +262,7 @@ SPECTACULAR_SETTINGS = {
         "TeamRole": "apps.accounts.models.Role",
         "HealthStatus": "apps.common.health.STATUSES",
         "PartStatus": "apps.common.health.PART_STATUSES",
+        "TaskPriority": ["low", "medium", "high", "urgent"],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.common.schema.with_problems"],
 }
