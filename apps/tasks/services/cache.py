@@ -24,7 +24,7 @@ from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock, in_db
 from apps.providers.contract import Completion, Message, Usage
 from apps.providers.models import AIModel
-from apps.tasks.engine.routing.likeness import MOST_CHARS, cosine, difference
+from apps.tasks.engine.routing.likeness import MOST_CHARS, cosine, those_alike
 from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
 from apps.tasks.engine.types import ModelRef
 from apps.tasks.models import CachedAnswer, RoutingSettings, TaskExecution
@@ -197,8 +197,7 @@ def _alike(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, context: str)
     """Entries whose every word that carries meaning is in the prompt, too; those without a vector are few enough to embed."""
     assert terms.semantic_model is not None
     newest = _entries(asker, terms).filter(context_hash=context).order_by("-created_at")
-    said = newest.values_list("pk", "prompt")[:ENTRIES_TO_COMPARE]
-    keys = [pk for pk, text in said if not difference(prompt.text, text)]
+    keys = those_alike(prompt.text, newest.values_list("pk", "prompt")[:ENTRIES_TO_COMPARE])
     return list(CachedAnswer.objects.filter(pk__in=keys[: TEXTS_TO_EMBED - 1]))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from apps.tasks.engine.routing.likeness import cosine, difference, packed
+from apps.tasks.engine.routing.likeness import COMPARED, cosine, difference, packed, those_alike
 
 SAME = [
     ("What is the capital of France?", "what is the capital of france"),
@@ -68,3 +68,15 @@ def test_it_measures_the_angle_between_vectors() -> None:
     assert cosine(packed([3.0, 4.0]), packed([4.0, 3.0])) == pytest.approx(0.96)
     assert cosine(packed([1.0, 0.0]), packed([1.0, 0.0, 0.0])) == 0
     assert packed([0.0, 0.0]) == b""
+
+
+@pytest.mark.parametrize(("first", "second"), SAME)
+def test_a_quick_look_finds_the_same_question_among_many_others(first: str, second: str) -> None:
+    others = [(number, other) for number, (_, other, _) in enumerate(OTHER)] * 10
+    assert 999 in those_alike(first, [*others, (999, second)])
+    assert 999 in those_alike(second, [*others, (999, first)])
+
+
+def test_it_reads_only_the_likeliest_closely() -> None:
+    many = [(number, "What is the capital of France?") for number in range(100)]
+    assert len(those_alike("What is the capital of France", many)) == COMPARED

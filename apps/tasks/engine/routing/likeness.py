@@ -15,7 +15,7 @@ from apps.tasks.engine.hallucination.lexicon import NEGATORS
 from apps.tasks.engine.hallucination.sources import are_opposite, is_negator, synonyms
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NAME, NUMBER, Text, Word, read
 
-MOST_CHARS = 8_000  # of a prompt that is compared by meaning; longer ones are only ever the same or not
+MOST_CHARS = 2_000  # of a prompt that is compared by meaning; longer ones are only ever the same or not
 
 # Turn a meaning round, or cut a part of it off, like "not" does.
 EXCEPTING = frozenset("except exclude excluding unless only instead but exceto excluindo salvo somente menos senão".split())
@@ -106,6 +106,25 @@ _AIMS = {  # before what is given, received, compared, come first: who changes s
 _QUOTED = re.compile(r"`[^`]+`|\"[^\"]+\"|“[^”]+”|(?<!\w)'[^']+'(?!\w)")
 _SYMBOLS = re.compile(r"[^\w\s.,;:!?¿¡'’\"“”`()\-]")
 _IDENTIFIER = re.compile(r"\S*(?:[_/\\@#]|\w\.\w|[a-z][A-Z]|\d[A-Za-z]|[A-Za-z]\d|::)\S*")
+
+
+COMPARED = 12  # prompts that are read closely: of many, those that share the most beginnings of words
+LEAST_SHARED = 0.4
+_BEGINNING = re.compile(r"\b\w{1,4}")
+
+
+def those_alike(text: str, others: Iterable[tuple[int, str]]) -> list[int]:
+    """The keys of the prompts without a `difference`, the likeliest first. A quick look goes before the close one."""
+    own = _beginnings(text)
+    shared = [
+        (len(own & theirs) / (len(own | theirs) or 1), key, other) for key, other in others if (theirs := _beginnings(other))
+    ]
+    likeliest = sorted((one for one in shared if one[0] >= LEAST_SHARED), key=lambda one: -one[0])[:COMPARED]
+    return [key for _, key, other in likeliest if not difference(text, other)]
+
+
+def _beginnings(text: str) -> set[str]:
+    return set(_BEGINNING.findall(text[: MOST_CHARS + 1].casefold()))
 
 
 def difference(first: str, second: str) -> str:
