@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.routers import DefaultRouter
 
 from apps.accounts import api as accounts
+from apps.chat import api as chat
 from apps.common.problems import api_not_found
 from apps.gateway import api as gateway
 from apps.providers import api as providers
@@ -14,7 +15,14 @@ from apps.tasks import api as tasks
 
 router = DefaultRouter()
 router.include_format_suffixes = False  # one address for each thing; the Accept header says how
-for prefix, view_set in (*providers.router_entries, *tasks.router_entries, *gateway.router_entries, *accounts.router_entries):
+entries = (
+    *providers.router_entries,
+    *tasks.router_entries,
+    *gateway.router_entries,
+    *chat.router_entries,
+    *accounts.router_entries,
+)
+for prefix, view_set in entries:
     router.register(prefix, view_set, basename=prefix)
 
 urlpatterns = [

@@ -23,6 +23,7 @@ from apps.accounts.actor import Actor
 from apps.accounts.middleware import TEAM_HEADER, TEAM_IN_SESSION
 from apps.accounts.models import User
 from apps.accounts.services import actor_for
+from apps.chat import consumers as chat
 from apps.common.consumers import LiveSocket, SignedOut, ping
 from apps.providers import consumers as providers
 from apps.providers.trials import consumers as trials
@@ -60,7 +61,7 @@ class Socket(LiveSocket):
     """`/ws/`. Signed in by the session's cookie, by `Authorization: Bearer …`, or, where a browser has a token only, by the
     subprotocols `orq.token, <token>`. Never by the address, which ends up in logs."""
 
-    handlers = {"ping": ping, **tasks.HANDLERS, **providers.HANDLERS, **trials.HANDLERS}
+    handlers = {"ping": ping, **tasks.HANDLERS, **providers.HANDLERS, **trials.HANDLERS, **chat.HANDLERS}
 
     async def sign_in(self) -> Actor:
         token, team = self._token(), self._header(TEAM_HEADER)

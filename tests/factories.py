@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
+from apps.chat.models import Conversation, Message
 from apps.gateway.models import VirtualKey
 from apps.providers.models import (
     AIModel,
@@ -212,3 +213,13 @@ def cached_of(actor: Actor) -> CachedAnswer:
 def ab_test_of(actor: Actor) -> ABTest:
     about = {"name": f"Secret test {next(_numbers)}", "strategy_a": "auto", "strategy_b": "best"}
     return ABTest.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("conversations")
+def conversation_of(actor: Actor) -> Conversation:
+    return Conversation.objects.create(owner=actor.user, team=actor.team, title="Secret conversation")
+
+
+@object_of("messages")
+def message_of(actor: Actor) -> Message:
+    return Message.objects.create(conversation=conversation_of(actor), role="user", content="Secret words")

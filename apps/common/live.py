@@ -24,6 +24,7 @@ MAX_MESSAGE_BYTES = 100_000
 # What a topic's messages are called.
 TYPES = {"task": "task:update", "user": "notification", "team": "team:update", "models": "model:update"}
 TYPES |= {"compare": "compare:update", "benchmark": "benchmark:update"}
+TYPES |= {"chat": "chat:update", "chatwork": "chat:work"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,11 +48,12 @@ class DatabasePort:
         diary: Diary,
         calls: Calls,
         show: Callable[[Delta | Switched | Waiting], None],
+        on_asked: Callable[[AIModel], None] | None = None,
     ) -> None:
         self.settings, self.rules = ready.settings, ready.rules
         self.chance = random.random()
         self._asker, self._prompt, self._ready, self._diary = asker, prompt, ready, diary
-        self._calls, self._show = calls, show
+        self._calls, self._show, self._on_asked = calls, show, on_asked
         self._ladder: Reservation | None = None
         self._shares: dict[str, Decimal] = {}
         self._is_set_aside = False
@@ -71,6 +72,8 @@ class DatabasePort:
         self, model: ModelRef, request: ChatRequest, *, purpose: str, is_shown: bool
     ) -> tuple[Completion, Decimal | None]:
         row = answering = self._ready.rows[model.id]
+        if is_shown and self._on_asked is not None:
+            self._on_asked(row)
         began = time.monotonic()
         completion: Completion | None = None
         error_code = "cancelled"

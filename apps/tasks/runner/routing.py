@@ -20,6 +20,7 @@ from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.calls import Calls, Switched, Waiting
 from apps.providers.contract import ChatRequest, Delta
+from apps.providers.models import AIModel
 from apps.tasks.engine.errors import OverSharedBudget, PriceUnknown, TimeLimit
 from apps.tasks.engine.route import RouteContext, RoutePort, route
 from apps.tasks.engine.routing.types import Routed, RoutedPrompt, StrategyName
@@ -82,12 +83,15 @@ def prompt_for(
     )
 
 
-async def stream_route(asker: Asker, prompt: RoutedPrompt, *, calls: Calls | None = None) -> AsyncGenerator[Item]:
+async def stream_route(
+    asker: Asker, prompt: RoutedPrompt, *, calls: Calls | None = None, on_asked: Callable[[AIModel], None] | None = None
+) -> AsyncGenerator[Item]:
     """Words as they come, and Finished as the last item. Deltas since the last `restarted` are what the reader has before the
     eyes, and in the end the answer, unless `prompt.may_restart` is off: then `Finished` may hold another one.
 
     Who leaves closes the generator: the upstream call ends at once, and the execution is kept as failed with what was paid.
-    `calls`: of the caller's event loop, to use its connections again; its own by default.
+    `calls`: of the caller's event loop, to use its connections again; its own by default. `on_asked` is told of each model
+    that is about to write what is shown.
 
     Raises NoModel, NoModelAnswered, TimeLimit (`extra["task_id"]` is the execution), and OverBudget and PriceUnknown of the
     providers before anything is spent.
@@ -97,7 +101,7 @@ async def stream_route(asker: Asker, prompt: RoutedPrompt, *, calls: Calls | Non
         diary = Diary(asker)
         diary.record("task_submission", source=asker.source, strategy=prompt.strategy, verify=prompt.verify, **_asked(prompt))
         ready = await _begun(asker, prompt, diary)
-        return await _routed(asker, replace(prompt, strategy=ready.strategy), ready, diary, show, calls)
+        return await _routed(asker, replace(prompt, strategy=ready.strategy), ready, diary, show, calls, on_asked)
 
     async with aclosing(shown_while(work)) as items:
         async for item in items:
@@ -148,10 +152,11 @@ async def _routed(
     diary: Diary,
     show: Callable[[Delta | Switched | Waiting], None],
     calls: Calls | None,
+    on_asked: Callable[[AIModel], None] | None = None,
 ) -> Finished:
     began = time.monotonic()
     own = calls or Calls()
-    port = DatabasePort(asker, prompt, ready, diary, own, show)
+    port = DatabasePort(asker, prompt, ready, diary, own, show, on_asked)
     try:
         routed = await within_time(route(prompt, RouteContext(prompt, cast(RoutePort, port))))
         port.show_answer(routed)

@@ -1,0 +1,218 @@
+"""One answer in the database: what is asked, what has come, and how it ended. Called by the worker, each in one transaction."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, Sum
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.chat.models import Attachment, Conversation, Message
+from apps.common.errors import OrquestradorError
+from apps.providers.adapters.answer import estimated_usage
+from apps.providers.contract import ChatRequest, Completion
+from apps.providers.contract import Message as Said
+from apps.providers.models import AIModel, CreditUsage
+from apps.providers.services import usage_record
+from apps.tasks.models import TaskExecution
+from apps.tasks.runner.executions import Asker
+from apps.tasks.runner.routing import Finished
+
+STOPPED_WITH_WORKER = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that the route needs to answer. `forced_model`: a public id, or "" for auto."""
+
+    message: Message
+    asker: Asker
+    request: ChatRequest
+    forced_model: str
+
+
+def lease_end() -> Any:
+    return timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
+
+
+def claim(owner: str, room: int) -> list[int]:
+    """Up to `room` waiting answers, now leased to `owner`. An update that finds nothing means that another was quicker."""
+    taken = []
+    for pk in list(Message.objects.waiting().values_list("pk", flat=True)[:room]):
+        mine = Message.objects.filter(pk=pk, status=Message.Status.QUEUED)
+        now = timezone.now()
+        if mine.update(status="streaming", lease_owner=owner, lease_until=lease_end(), started_at=now, content=""):
+            taken.append(pk)
+    return taken
+
+
+def question_of(pk: int) -> Question:
+    """What the person said last, with all that was said before it in this branch."""
+    row = Message.objects.select_related(
+        "conversation__specialized_ai__default_model", "conversation__owner", "wants_model", "asked_by"
+    ).get(pk=pk)
+    conversation = row.conversation
+    forced = row.wants_model or (conversation.specialized_ai and conversation.specialized_ai.default_model)
+    persona = conversation.specialized_ai
+    request = ChatRequest(
+        model="",
+        messages=_messages(conversation, row),
+        temperature=persona.temperature if persona else None,
+        max_output_tokens=persona.max_output_tokens if persona else None,
+    )
+    person = row.asked_by
+    asker = Asker(conversation.team_id, row.asked_by_id, source="chat", actor_name=str(person or ""))
+    return Question(row, asker, request, str(forced.public_id) if forced else "")
+
+
+def _messages(conversation: Conversation, answer: Message) -> tuple[Said, ...]:
+    rows = {row.pk: row for row in conversation.messages.filter(pk__lt=answer.pk)}
+    files: dict[int, list[Attachment]] = {}
+    for file in Attachment.objects.filter(message__in=rows):
+        files.setdefault(file.message_id or 0, []).append(file)
+    said: list[Said] = []
+    at = answer.parent_id
+    while at is not None:
+        row = rows[at]
+        if row.content or row.pk in files:
+            said.append(_said(row, files.get(row.pk, [])))
+        at = row.parent_id
+    persona = conversation.specialized_ai
+    system = "\n\n".join(filter(None, (persona.system_prompt if persona else "", conversation.system_prompt)))
+    head = (Said("system", system),) if system else ()
+    return head + tuple(reversed(said))
+
+
+def _said(row: Message, files: list[Attachment]) -> Said:
+    texts = [f"[{file.name}]\n{file.text}" for file in files if file.kind != Attachment.Kind.IMAGE]
+    images = tuple(
+        f"data:{file.media_type};base64,{base64.b64encode(bytes(file.data)).decode()}"
+        for file in files
+        if file.kind == Attachment.Kind.IMAGE
+    )
+    return Said("assistant" if row.is_answer else "user", "\n\n".join([*texts, row.content]), images=images)
+
+
+@transaction.atomic
+def keep_texts(owner: str, texts: dict[int, str], running: list[int], *, renew: bool) -> set[int]:
+    """Store what has come of all answers that this process writes, and give those that are to end: stopped, deleted, taken."""
+    mine = Message.objects.filter(pk__in=running, lease_owner=owner, status=Message.Status.STREAMING)
+    found = dict(mine.values_list("pk", "stop_asked"))
+    changed = [Message(pk=pk, content=text) for pk, text in texts.items() if pk in found]
+    if changed:
+        Message.objects.bulk_update(changed, ["content"])
+    if renew:
+        mine.update(lease_until=lease_end())
+    return {pk for pk in running if found.get(pk, True)}
+
+
+@transaction.atomic
+def answered(owner: str, pk: int, text: str, end: Finished) -> bool:
+    """The answer is whole. False when it is no longer this worker's."""
+    routed, usage = end.routed, end.routed.completion.usage
+    return _end(
+        owner,
+        pk,
+        status=Message.Status.COMPLETE,
+        content=routed.completion.text or text,
+        model=AIModel.objects.filter(public_id=routed.by.id).first() if routed.by.id else None,
+        model_name=routed.by.label[:300],
+        execution=TaskExecution.objects.filter(public_id=end.execution_id).first(),
+        confidence=None if routed.confidence is None else Decimal(str(round(routed.confidence, 2))),
+        escalations=len(routed.escalations),
+        input_tokens=end.input_tokens,
+        output_tokens=end.output_tokens,
+        is_estimated=usage.is_estimated,
+        cost_usd=end.cost_usd,
+        latency_ms=end.latency_ms,
+        first_token_ms=end.first_token_ms,
+    )
+
+
+@transaction.atomic
+def ended_early(owner: str, pk: int, text: str, *, status: str, error_code: str = "", error: str = "") -> bool:
+    """It was stopped or failed: what had come stays, with what was paid for it."""
+    row = Message.objects.filter(pk=pk).first()
+    if row is None:
+        return False
+    facts = _paid_for(row)
+    return _end(owner, pk, status=status, content=text, error_code=error_code[:60], error=error, **facts)
+
+
+def _paid_for(row: Message) -> dict[str, Any]:
+    calls = CreditUsage.objects.filter(linked_execution=row.public_id)
+    sums = calls.aggregate(cost=Sum("cost_usd"), read=Sum("input_tokens"), wrote=Sum("output_tokens"))
+    last = calls.select_related("model").order_by("-pk").first()
+    is_unknown = calls.filter(cost_usd=None).filter(Q(output_tokens__gt=0) | Q(input_tokens__gt=0)).exists()
+    return {
+        "execution": TaskExecution.objects.filter(public_id=row.public_id).first(),
+        "model": last.model if last else row.model,
+        "model_name": str(last.model)[:300] if last and last.model else row.model_name,
+        "input_tokens": sums["read"] or 0,
+        "output_tokens": sums["wrote"] or 0,
+        "is_estimated": bool(last and last.is_estimated),
+        "cost_usd": None if is_unknown else sums["cost"] or Decimal(0),
+        "latency_ms": round((timezone.now() - row.started_at).total_seconds() * 1000) if row.started_at else None,
+    }
+
+
+def _end(owner: str, pk: int, **facts: Any) -> bool:
+    mine = Message.objects.filter(pk=pk, lease_owner=owner, status=Message.Status.STREAMING)
+    ended = {"lease_owner": "", "lease_until": None, "finished_at": timezone.now()}
+    return bool(mine.update(**facts, **ended))
+
+
+def model_asked(pk: int, model: AIModel) -> None:
+    """Who writes it now: for the pages, and for whoever has to count what a worker that died has paid."""
+    mine = Message.objects.filter(pk=pk, status=Message.Status.STREAMING)
+    mine.update(model=model, model_name=str(model)[:300])
+
+
+def lease_renew(owner: str, keys: list[int]) -> None:
+    Message.objects.filter(pk__in=keys, lease_owner=owner).update(lease_until=lease_end())
+
+
+def interrupted_give_up() -> list[Message]:
+    """Answers whose worker died: marked, with what had come and about what it cost. Gives those that were marked here."""
+    rows = Message.objects.abandoned().filter(status=Message.Status.STREAMING)
+    return [row for row in rows.select_related("conversation", "model__provider") if _give_up(row)]
+
+
+@transaction.atomic
+def _give_up(row: Message) -> bool:
+    mine = Message.objects.filter(pk=row.pk, lease_owner=row.lease_owner, lease_until__lt=timezone.now())
+    if not mine.update(lease_owner=STOPPED_WITH_WORKER, lease_until=lease_end()):
+        return False
+    row.refresh_from_db(fields=["content"])
+    if row.content and row.model and not CreditUsage.objects.filter(linked_execution=row.public_id).exists():
+        request = question_of(row.pk).request
+        completion = Completion(row.content, "unknown", estimated_usage(request, row.content), row.model.key)
+        usage_record(
+            team_id=row.conversation.team_id,
+            owner_id=row.asked_by_id,
+            model=row.model,
+            purpose="chat",
+            completion=completion,
+            error_code=STOPPED_WITH_WORKER,
+            linked_execution=row.public_id,
+        )
+    end = {"status": Message.Status.FAILED, "error_code": STOPPED_WITH_WORKER, "error": interrupted_words()}
+    return ended_early(STOPPED_WITH_WORKER, row.pk, row.content, **end)
+
+
+def interrupted_words() -> str:
+    return _("The program that wrote this answer was ended in the middle. What had come is kept; have it answered again.")
+
+
+def words_of(error: BaseException) -> tuple[str, str]:
+    """The code of what went wrong, and a sentence for people."""
+    if isinstance(error, OrquestradorError):
+        return error.code, error.message
+    return "unexpected", _("Something went wrong in the product itself; the log has the details. Have it answered again.")

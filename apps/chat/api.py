@@ -1,0 +1,140 @@
+"""REST: conversations, and the messages in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.chat import selectors, services
+from apps.chat import serializers as shapes
+from apps.chat.models import Conversation, Message
+from apps.common.api import TeamViewSet
+from apps.common.idempotency import idempotent
+
+
+class ConversationFilter(filters.FilterSet):
+    class Meta:
+        model = Conversation
+        fields = ("is_pinned", "is_archived", "is_shared")
+
+
+class ConversationsViewSet(TeamViewSet):
+    """Threads of questions and answers. `?search=` looks into titles and into all that was said."""
+
+    visible = staticmethod(selectors.conversations_visible)
+    access = staticmethod(selectors.access_conversation)
+    queryset = Conversation.objects.all()
+    serializer_class = shapes.ConversationSerializer
+    filterset_class = ConversationFilter
+    ordering_fields = ("last_message_at", "created_at", "title")
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset().order_by("-last_message_at")
+        search = self.request.query_params.get("search", "").strip() if self.action == "list" else ""
+        return selectors.with_words(rows, search) if search else rows
+
+    @extend_schema(parameters=[OpenApiParameter("search", str, description="Words in a title or in a message.")])
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().list(request, *args, **kwargs)
+
+    def create(self, request: Request) -> Response:
+        row = services.conversation_create(self.actor, **self._asked(request))
+        return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)
+
+    def partial_update(self, request: Request, id: str) -> Response:
+        row = services.conversation_update(self.actor, self.get_object(), **self._asked(request, partial=True))
+        return Response(self.get_serializer(row).data)
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Gone at once; for a day `restore` brings it back."""
+        services.conversation_delete(self.actor, self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, id: str) -> Response:
+        row = selectors.access_deleted_conversation(self.actor, id)
+        return Response(self.get_serializer(services.conversation_restore(self.actor, row)).data)
+
+    @extend_schema(methods=["get"], responses=shapes.MessageSerializer(many=True))
+    @extend_schema(methods=["post"], request=shapes.NewMessageSerializer, responses={201: shapes.SentSerializer})
+    @action(detail=True, methods=["get", "post"], filterset_class=None, ordering_fields=("created_at",))
+    def messages(self, request: Request, id: str) -> Response:
+        """GET: the messages of all branches, oldest first. POST: say something; the answer is written by itself."""
+        return self._say(request, id) if request.method == "POST" else self._read()
+
+    def _read(self) -> Response:
+        conversation = self.get_object()
+        rows = conversation.messages.select_related("conversation", "parent", "model", "execution").order_by("pk")
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response([selectors.message_json(row) for row in page or []])
+
+    @idempotent
+    def _say(self, request: Request, id: str) -> Response:
+        conversation = self.get_object()
+        asked = shapes.NewMessageSerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        question, answer = services.message_send(self.actor, conversation, **asked.validated_data)
+        said = {"question": selectors.message_json(question), "answer": selectors.message_json(answer)}
+        return Response(said, status.HTTP_201_CREATED)
+
+    @extend_schema(parameters=[OpenApiParameter("as", str, enum=["json", "md"])], responses={200: dict})
+    @action(detail=True, methods=["get"])
+    def export(self, request: Request, id: str) -> HttpResponse:
+        """All of it as JSON, or with `?as=md` the branch that is shown as Markdown."""
+        conversation = self.get_object()
+        if request.query_params.get("as") == "md":
+            return HttpResponse(selectors.conversation_markdown(conversation), content_type="text/markdown; charset=utf-8")
+        return Response(selectors.conversation_json(conversation, with_messages=True))
+
+    def _asked(self, request: Request, *, partial: bool = False) -> dict[str, Any]:
+        asked = self.get_serializer(data=request.data, partial=partial)
+        asked.is_valid(raise_exception=True)
+        return dict(asked.validated_data)
+
+
+class MessagesViewSet(TeamViewSet):
+    """What was said, in all conversations that I may read."""
+
+    visible = staticmethod(selectors.messages_visible)
+    access = staticmethod(selectors.access_message)
+    queryset = Message.objects.all()
+    serializer_class = shapes.MessageSerializer
+    search_fields = ("content",)
+
+    @extend_schema(request=None, responses=shapes.MessageSerializer)
+    @action(detail=True, methods=["post"])
+    def stop(self, request: Request, id: str) -> Response:
+        """End the answer where it is. What has come stays; what it cost follows with `chat:done`."""
+        return self._answer(services.message_stop(self.actor, self.get_object()))
+
+    @extend_schema(request=shapes.RegenerateSerializer, responses={201: shapes.MessageSerializer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def regenerate(self, request: Request, id: str) -> Response:
+        """Another answer beside this one, by another model if one is given."""
+        asked = shapes.RegenerateSerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        return self._answer(
+            services.message_regenerate(self.actor, self.get_object(), **asked.validated_data), status.HTTP_201_CREATED
+        )
+
+    @extend_schema(request=None, responses={202: shapes.MessageSerializer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def verify(self, request: Request, id: str) -> Response:
+        """Have a different AI read it. The verdict comes to `check`; a `chat:update` tells when."""
+        return self._answer(services.message_verify(self.actor, self.get_object()), status.HTTP_202_ACCEPTED)
+
+    def _answer(self, row: Message, status_: int = status.HTTP_200_OK) -> Response:
+        return Response(selectors.message_json(row), status_)
+
+
+router_entries = [("conversations", ConversationsViewSet), ("messages", MessagesViewSet)]

@@ -1,0 +1,244 @@
+"""Everything that reads conversations for a screen, the API, a socket or the worker.
+
+A conversation is its owner's; one that is shared can be read by the team. What is deleted is not there any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.chat.models import Attachment, Conversation, Message
+from apps.common.errors import NotFound
+
+THREAD_LIMIT = 50
+
+
+# ── Looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
+def conversations_visible(actor: Actor) -> QuerySet[Conversation]:
+    """Mine, and what others of the team share."""
+    mine = Q(owner=actor.user) | Q(is_shared=True)
+    return Conversation.objects.filter(mine, team=actor.team, deleted_at=None).select_related("owner", "model", "specialized_ai")
+
+
+def messages_visible(actor: Actor) -> QuerySet[Message]:
+    mine = Q(conversation__owner=actor.user) | Q(conversation__is_shared=True)
+    found = Message.objects.filter(mine, conversation__team=actor.team, conversation__deleted_at=None)
+    return found.select_related("conversation", "conversation__owner", "model", "execution", "parent")
+
+
+def attachments_visible(actor: Actor) -> QuerySet[Attachment]:
+    """Mine, and those of conversations that I may read."""
+    shared = Q(message__conversation__is_shared=True, message__conversation__deleted_at=None)
+    return Attachment.objects.filter(Q(owner=actor.user) | shared, team=actor.team)
+
+
+def access_conversation(actor: Actor, public_id: UUID | str) -> Conversation:
+    """The conversation, or NotFound: for another person's as for one that never was."""
+    return _found(conversations_visible(actor), public_id, _("There is no such conversation."))
+
+
+def access_deleted_conversation(actor: Actor, public_id: UUID | str) -> Conversation:
+    """One of mine that was deleted a short while ago and can be brought back."""
+    rows = Conversation.objects.filter(owner=actor.user, team=actor.team, deleted_at__isnull=False)
+    return _found(rows, public_id, _("There is no such conversation."))
+
+
+def access_message(actor: Actor, public_id: UUID | str) -> Message:
+    return _found(messages_visible(actor), public_id, _("There is no such message."))
+
+
+def access_attachment(actor: Actor, public_id: UUID | str) -> Attachment:
+    return _found(attachments_visible(actor), public_id, _("There is no such file."))
+
+
+def _found(rows: QuerySet[Any], public_id: UUID | str, message: str) -> Any:
+    try:
+        wanted = UUID(str(public_id))
+    except ValueError as error:
+        raise NotFound(message) from error
+    row = rows.filter(public_id=wanted).first()
+    if row is None:
+        raise NotFound(message)
+    return row
+
+
+# ── Lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def conversations_filtered(actor: Actor, *, search: str = "", is_archived: bool = False, shared: bool = False) -> QuerySet:
+    """Mine, or with `shared` those of others; with `search` those whose title or a message has these words."""
+    rows = conversations_visible(actor).filter(is_archived=is_archived)
+    rows = rows.exclude(owner=actor.user) if shared else rows.filter(owner=actor.user)
+    return with_words(rows, search) if search else rows
+
+
+def with_words(rows: QuerySet[Conversation], words: str) -> QuerySet[Conversation]:
+    """Those whose title or one of whose messages has these words. Only what `rows` may show is looked through."""
+    said = Message.objects.filter(conversation=OuterRef("pk"), content__icontains=words)
+    return rows.filter(Q(title__icontains=words) | Exists(said))
+
+
+# ── One thread ────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the branch that is shown, with its siblings' ids in order, itself among them."""
+
+    message: Message
+    siblings: tuple[UUID, ...]
+
+    @property
+    def number(self) -> int:
+        return self.siblings.index(self.message.public_id) + 1
+
+    @property
+    def previous(self) -> UUID | None:
+        return self.siblings[self.number - 2] if self.number > 1 else None
+
+    @property
+    def next(self) -> UUID | None:
+        return self.siblings[self.number] if self.number < len(self.siblings) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A piece of the branch, oldest first. `before` names the message before which older ones are found; None: no older."""
+
+    turns: tuple[Turn, ...]
+    before: UUID | None
+
+
+def thread_of(conversation: Conversation, *, before: UUID | None = None, limit: int = THREAD_LIMIT) -> Thread:
+    """The branch that ends at the conversation's current message. Two queries, however long it is.
+
+    The first reads of each message nothing but its place in the tree.
+    """
+    places = {
+        pk: (public_id, parent)
+        for pk, public_id, parent in conversation.messages.order_by("pk").values_list("pk", "public_id", "parent_id")
+    }
+    children: dict[int | None, list[UUID]] = {}
+    for public_id, parent in places.values():
+        children.setdefault(parent, []).append(public_id)
+    path = _path(places, conversation.current_id)
+    ids = [places[pk][0] for pk in path]
+    end = ids.index(before) if before in ids else len(ids)
+    start = max(0, end - limit)
+    rows = Message.objects.select_related("conversation", "parent", "model", "execution").in_bulk(path[start:end])
+    turns = tuple(Turn(rows[pk], tuple(children[places[pk][1]])) for pk in path[start:end] if pk in rows)
+    return Thread(turns, ids[start] if start else None)
+
+
+def _path(places: Mapping[int, tuple[UUID, int | None]], end: int | None) -> list[int]:
+    if end not in places:
+        end = max(places, default=None)
+    path: list[int] = []
+    while end is not None:
+        path.append(end)
+        end = places[end][1]
+    return path[::-1]
+
+
+def leaf_below(message: Message) -> Message:
+    """The end of the branch that goes through this message, always by the newest reply."""
+    children: dict[int, int] = {}
+    rows = message.conversation.messages.filter(pk__gt=message.pk).order_by("pk")
+    for pk, parent in rows.values_list("pk", "parent_id"):
+        if parent is not None:
+            children[parent] = pk
+    end = message.pk
+    while end in children:
+        end = children[end]
+    return message if end == message.pk else Message.objects.get(pk=end)
+
+
+# ── As JSON ───────────────────────────────────────────────────────────────────────────────────────────────────────
+def message_json(message: Message, parent: UUID | None = None) -> dict[str, Any]:
+    """A message for the API and for sockets. `seq` is how far its text goes, counted as browsers do (UTF-16)."""
+    return {
+        "id": message.public_id,
+        "conversation": message.conversation.public_id,
+        "parent": parent or (message.parent.public_id if message.parent else None),
+        "role": message.role,
+        "content": message.content,
+        "seq": utf16_length(message.content),
+        "attachments": message.attachments,
+        "status": message.status,
+        "model": _model_json(message),
+        "confidence": None if message.confidence is None else float(message.confidence),
+        "escalations": message.escalations,
+        "input_tokens": message.input_tokens,
+        "output_tokens": message.output_tokens,
+        "is_estimated": message.is_estimated,
+        "cost": None if message.cost_usd is None else f"{message.cost_usd:.8f}",
+        "latency_ms": message.latency_ms,
+        "first_token_ms": message.first_token_ms,
+        "execution": message.execution.public_id if message.execution else None,
+        "error_code": message.error_code,
+        "error": message.error,
+        "check": {"state": message.check_state, **message.check_result} if message.check_state else None,
+        "created_at": message.created_at,
+        "finished_at": message.finished_at,
+    }
+
+
+def _model_json(message: Message) -> dict[str, Any] | None:
+    if not message.model_name:
+        return None
+    return {"id": message.model.public_id if message.model else None, "label": message.model_name}
+
+
+def utf16_length(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def conversation_json(conversation: Conversation, *, with_messages: bool = False) -> dict[str, Any]:
+    """A conversation for the API; with all messages of all branches, for export."""
+    about: dict[str, Any] = {
+        "id": conversation.public_id,
+        "title": str(conversation),
+        "model": conversation.model.public_id if conversation.model else "auto",
+        "specialized_ai": conversation.specialized_ai.public_id if conversation.specialized_ai else None,
+        "system_prompt": conversation.system_prompt,
+        "is_pinned": conversation.is_pinned,
+        "is_archived": conversation.is_archived,
+        "is_shared": conversation.is_shared,
+        "owner": conversation.owner.short_name if conversation.owner else "",
+        "created_at": conversation.created_at,
+        "last_message_at": conversation.last_message_at,
+    }
+    if with_messages:
+        rows = conversation.messages.select_related("conversation", "parent", "model", "execution").order_by("pk")
+        about["messages"] = [message_json(row) for row in rows]
+    return about
+
+
+def conversation_markdown(conversation: Conversation) -> str:
+    """The branch that is shown, as Markdown."""
+    parts = [f"# {conversation}"]
+    if conversation.system_prompt:
+        parts.append(f"> {conversation.system_prompt}".replace("\n", "\n> "))
+    for turn in thread_of(conversation, limit=1_000_000).turns:
+        message = turn.message
+        who = message.model_name or _("AI") if message.is_answer else _("You")
+        files = "".join(f"\n\n*{file['name']}*" for file in message.attachments)
+        parts.append(f"## {who}\n\n{message.content}{files}")
+    return "\n\n".join(parts) + "\n"
+
+
+def history_json(conversation: Conversation, *, before: UUID | None = None) -> dict[str, Any]:
+    """A piece of the branch that is shown, oldest first, each message with its siblings' ids."""
+    thread = thread_of(conversation, before=before)
+    ids = {turn.message.pk: turn.message.public_id for turn in thread.turns}
+    return {
+        "conversation": conversation_json(conversation),
+        "messages": [
+            {**message_json(turn.message, ids.get(turn.message.parent_id or 0)), "siblings": turn.siblings}
+            for turn in thread.turns
+        ],
+        "before": thread.before,
+    }

@@ -1,0 +1,303 @@
+"""The process that writes answers: one thread with one event loop, in which all of them are at work at once.
+
+It takes up what waits when it is rung for, passes words on as they come, stores all texts together twice a second, and obeys
+a Stop that it hears over the live wire. What other workers left behind is marked by whoever looks first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import threading
+import time
+import uuid
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db import DatabaseError
+from django.utils import translation
+
+from apps.chat import answering, services, verifying, wire
+from apps.chat.models import Conversation, Message
+from apps.chat.selectors import message_json, utf16_length
+from apps.common import live
+from apps.common.db import in_db
+from apps.common.hub import Listener, hub
+from apps.common.logs import correlation_id
+from apps.providers.contract import Delta
+from apps.providers.models import AIModel
+from apps.tasks.runner.machine import host_name
+from apps.tasks.runner.routing import Finished, prompt_for, stream_route
+
+log = logging.getLogger(__name__)
+
+STORE_EVERY_S = 0.5
+RENEW_EVERY_S = 5.0
+RECONCILE_EVERY_S = 3.0
+PURGE_EVERY_S = 3600.0
+SAY_EVERY_S = 0.015  # pieces that come faster than this are said together
+AT_ONCE = 100  # answers of one process
+
+
+@dataclass
+class Writing:
+    """An answer that this process writes now."""
+
+    pk: int
+    message_id: str = ""
+    conversation: Conversation | None = None
+    text: str = ""
+    stored: str = ""
+    said: int = 0  # characters of the text that have been passed on
+    said_utf16: int = 0
+    restarted: bool = False
+    model: AIModel | None = None  # who writes it; kept with the next texts
+    stored_model: AIModel | None = None
+    work: asyncio.Task | None = None
+    is_stopped: bool = False
+    timer: asyncio.TimerHandle | None = None
+
+    def stop(self) -> None:
+        if not self.is_stopped and self.work is not None:
+            self.is_stopped = True
+            self.work.cancel()
+
+    def hear(self, delta: Delta) -> None:
+        if delta.restarted:
+            self.text, self.said, self.said_utf16, self.restarted = "", 0, 0, True
+        self.text += delta.text
+        if (delta.text or delta.restarted) and self.timer is None:
+            self.timer = asyncio.get_running_loop().call_later(SAY_EVERY_S, self.say)
+
+    def say(self) -> None:
+        """Pass on what has come since the last time. `at` and `seq` are where the piece begins and ends."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        piece, at = self.text[self.said :], self.said_utf16
+        if not piece and not self.restarted:
+            return
+        self.said, self.said_utf16 = len(self.text), at + utf16_length(piece)
+        self._publish(at, piece, restarted=self.restarted)
+        self.restarted = False
+
+    def say_again(self, at: int) -> None:
+        """All from `at` on, for somebody who has just come."""
+        self.say()
+        piece = self.text.encode("utf-16-le")[at * 2 :].decode("utf-16-le", "ignore")
+        if piece:
+            self._publish(at, piece, restarted=False)
+
+    def _publish(self, at: int, piece: str, *, restarted: bool) -> None:
+        if self.conversation is None:
+            return
+        about = {"conversation_id": str(self.conversation.public_id), "message_id": self.message_id}
+        data = {**about, "at": at, "seq": at + utf16_length(piece), "delta": piece, "restarted": restarted}
+        live.publish(wire.topic_of(self.conversation), "chat:streaming", data)
+
+
+@dataclass
+class Worker:
+    """The writer of one process. Nothing happens until `start`."""
+
+    name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
+    running: dict[int, Writing] = field(default_factory=dict)
+    checking: dict[int, asyncio.Task] = field(default_factory=dict)
+    is_stopping: bool = False
+    _thread: threading.Thread | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _wake: asyncio.Event | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self) -> None:
+        with self._guard:
+            if self._thread is None and not self.is_stopping:
+                self._thread = threading.Thread(target=async_to_sync(self._serve), name="orq-chat", daemon=True)
+                self._thread.start()
+
+    def look(self) -> None:
+        """There may be work."""
+        if self._loop is not None and self._wake is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def stop(self) -> None:
+        """Let go of everything; what was being written is marked as interrupted."""
+        self.is_stopping = True
+        self.look()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    # ── the loop ──────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _serve(self) -> None:
+        self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
+        listener = Listener()
+        hub().subscribe(listener, wire.WORK_TOPIC)
+        hearing = asyncio.create_task(self._hear(listener))
+        renew_at = reconcile_at = purge_at = 0.0
+        try:
+            while not self.is_stopping:
+                now = time.monotonic()
+                try:
+                    if now >= reconcile_at:
+                        await self._reconcile()
+                        reconcile_at = now + RECONCILE_EVERY_S
+                    if now >= purge_at:
+                        await in_db(services.conversations_purge)
+                        purge_at = now + PURGE_EVERY_S
+                    await self._take_up()
+                    await self._store(renew=now >= renew_at)
+                    renew_at = now + RENEW_EVERY_S if now >= renew_at else renew_at
+                except DatabaseError as error:
+                    log.warning("the database does not answer (%s); trying again", error)
+                await self._rest()
+        finally:
+            hub().leave(listener)
+            hearing.cancel()
+            await self._let_go()
+
+    async def _rest(self) -> None:
+        assert self._wake is not None
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), STORE_EVERY_S if self.running or self.checking else RECONCILE_EVERY_S)
+        self._wake.clear()
+
+    async def _hear(self, listener: Listener) -> None:
+        while True:
+            said = json.loads(await listener.next())["data"]
+            writing = self.running.get(said.get("message"))
+            if said.get("do") == "stop" and writing:
+                writing.stop()
+            elif said.get("do") == "catch_up" and writing:
+                writing.say_again(int(said["at"]))
+            else:
+                self.look()
+
+    async def _take_up(self) -> None:
+        room = AT_ONCE - len(self.running)
+        for pk in await in_db(answering.claim, self.name, room) if room > 0 else ():
+            writing = self.running[pk] = Writing(pk)
+            writing.work = asyncio.create_task(self._write(writing))
+        room = AT_ONCE - len(self.checking)
+        for pk in await in_db(verifying.claim, self.name, room) if room > 0 else ():
+            self.checking[pk] = asyncio.create_task(self._check(pk))
+
+    async def _store(self, *, renew: bool) -> None:
+        if renew and self.checking:
+            await in_db(answering.lease_renew, self.name, list(self.checking))
+        running = dict(self.running)
+        if not running:
+            return
+        texts = {pk: writing.text for pk, writing in running.items() if writing.text != writing.stored}
+        to_end = await in_db(answering.keep_texts, self.name, texts, list(running), renew=renew)
+        for pk, text in texts.items():
+            running[pk].stored = text
+        for writing in running.values():
+            if writing.model is not None and writing.model is not writing.stored_model:
+                writing.stored_model = writing.model
+                await in_db(answering.model_asked, writing.pk, writing.model)
+        for pk in to_end & set(self.running):
+            self.running[pk].stop()
+
+    async def _reconcile(self) -> None:
+        await in_db(verifying.give_up)
+        for message in await in_db(answering.interrupted_give_up):
+            await in_db(_tell_end, message.pk)
+
+    async def _let_go(self) -> None:
+        works = [*self.checking.values(), *(writing.work for writing in self.running.values() if writing.work)]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+
+    async def _check(self, pk: int) -> None:
+        try:
+            await verifying.check(self.name, pk)
+            await in_db(_tell_checked, pk)
+        except Exception:
+            log.exception("the check of an answer ended unexpectedly")
+            await in_db(verifying.failed, self.name, pk)
+        finally:
+            self.checking.pop(pk, None)
+
+    # ── one answer ────────────────────────────────────────────────────────────────────────────────────────────────
+    async def _write(self, writing: Writing) -> None:
+        try:
+            await self._answer(writing)
+        finally:
+            self.running.pop(writing.pk, None)
+            self.look()  # what was queued behind it
+
+    async def _answer(self, writing: Writing) -> None:
+        end: dict[str, Any] = {}
+        finished: Finished | None = None
+        try:
+            question = await in_db(answering.question_of, writing.pk)
+            writing.conversation, writing.message_id = question.message.conversation, str(question.message.public_id)
+            correlation_id.set(writing.message_id)
+            person = question.message.asked_by
+            with translation.override((person and person.language) or translation.get_language()):
+                finished = await self._routed(writing, question)
+        except asyncio.CancelledError:
+            end = await self._cut(writing)
+        except Exception as error:
+            end = self._failed(writing, error)
+        writing.say()
+        if finished is not None:
+            await asyncio.shield(in_db(answering.answered, self.name, writing.pk, writing.text, finished))
+        else:
+            await asyncio.shield(in_db(answering.ended_early, self.name, writing.pk, writing.text, **end))
+        await asyncio.shield(in_db(_tell_end, writing.pk))
+
+    async def _routed(self, writing: Writing, question: answering.Question) -> Finished | None:
+        message = question.message
+        prompt = prompt_for(
+            question.request, forced_model=question.forced_model, use_cache=not message.is_again, id=message.public_id
+        )
+
+        def asked(model: AIModel) -> None:
+            writing.model = model
+
+        async with aclosing(stream_route(question.asker, prompt, on_asked=asked)) as items:
+            async for item in items:
+                if isinstance(item, Delta):
+                    writing.hear(item)
+                elif isinstance(item, Finished):
+                    return item
+        return None
+
+    async def _cut(self, writing: Writing) -> dict[str, Any]:
+        if writing.is_stopped:
+            return {"status": Message.Status.STOPPED}
+        return {
+            "status": Message.Status.FAILED,
+            "error_code": answering.STOPPED_WITH_WORKER,
+            "error": answering.interrupted_words(),
+        }
+
+    @staticmethod
+    def _failed(writing: Writing, error: Exception) -> dict[str, Any]:
+        code, words = answering.words_of(error)
+        if code == "unexpected":
+            log.error("an answer ended unexpectedly", exc_info=error)
+        return {"status": Message.Status.FAILED, "error_code": code, "error": words}
+
+
+def _tell_end(pk: int) -> None:
+    message = Message.objects.select_related("conversation", "parent", "model", "execution").filter(pk=pk).first()
+    if message is not None:
+        live.publish(wire.topic_of(message.conversation), "chat:done", message_json(message))
+
+
+def _tell_checked(pk: int) -> None:
+    message = Message.objects.select_related("conversation").filter(pk=pk).first()
+    if message is not None:
+        wire.tell(message.conversation, "checked", message_id=str(message.public_id))
+
+
+worker = Worker()  # of this process
