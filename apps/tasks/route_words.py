@@ -10,6 +10,7 @@ from apps.tasks.models import ABTest, Strategy, Trigger
 from apps.tasks.routing_words import not_verified_because, passed_over_because
 
 __all__ = [
+    "audit_word",
     "feature_word",
     "finish_word",
     "not_verified_because",
@@ -152,6 +153,54 @@ def finish_word(reason: str | None) -> str:
         "tool_calls": _("it calls tools"),
     }
     return words.get(reason or "", "")
+
+
+def audit_word(name: str) -> str:
+    """What a field of an audit entry is called; an unknown one is said as it is."""
+    words = {
+        "status": _("state"),
+        "model": _("model"),
+        "from_model": _("from"),
+        "to_model": _("to"),
+        "confidence": _("confidence"),
+        "escalations": _("escalations"),
+        "verified": _("checked"),
+        "cost_usd": _("US$"),
+        "saved_usd": _("US$ saved"),
+        "input_tokens": _("tokens in"),
+        "output_tokens": _("tokens out"),
+        "latency_ms": _("ms"),
+        "kind": _("kind"),
+        "likeness": _("likeness"),
+        "chosen": _("chosen"),
+        "strategy": _("strategy"),
+        "rejected": _("passed over"),
+        "complexity": _("complexity"),
+        "task_type": _("type"),
+        "tier": _("tier"),
+        "tokens": _("tokens"),
+        "features": _("moved by"),
+        "signals": _("signs"),
+        "source": _("asked by"),
+        "verify": _("check asked for"),
+        "messages": _("messages"),
+        "characters": _("characters"),
+        "tools": _("tools"),
+        "forced_model": _("model that was given"),
+        "is_estimated": _("estimated"),
+        "trigger": _("trigger"),
+        "rule": _("rule"),
+        "reason": _("reason"),
+        "score": _("score"),
+        "divergence": _("divergence"),
+        "winner": _("winner"),
+        "code": _("code"),
+        "error_code": _("code"),
+        "message": _("message"),
+        "changes": _("changes"),
+        "name": _("name"),
+    }
+    return words.get(name, name.replace("_", " "))
 
 
 def savings_unknown_because(code: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.tasks.models import AuditLog
-from apps.tasks.route_words import feature_word, finish_word, passed_over_because, signal_word, trigger_word
+from apps.tasks.route_words import audit_word, feature_word, finish_word, passed_over_because, signal_word, trigger_word
 
 SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
 FULL_WIDTH = 50.0  # of a bar that goes to one side of the middle
@@ -87,7 +87,9 @@ def _attempt(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def audit_line(entry: AuditLog) -> dict[str, Any]:
     """An entry of the log in one line; its whole data is on the page of the log."""
-    said = "; ".join(f"{name}: {_short(value)}" for name, value in entry.data.items() if value not in (None, "", [], {}))
+    said = "; ".join(
+        f"{audit_word(name)}: {_short(value)}" for name, value in entry.data.items() if value not in (None, "", [], {})
+    )
     label = str(entry.get_category_display()) if entry.category else _("Entry")
     return {
         "number": entry.number,
