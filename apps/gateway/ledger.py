@@ -1,6 +1,6 @@
 """Every call has its row, also when the process is killed: noted in a file before it goes out, then written in batches.
 
-A call is a line in this process's journal before anything is asked, and another when it is over. Ten times a second the
+A call is a line in this process's journal before anything is asked, and another when it is over. Four times a second the
 calls that are over become rows, in one transaction. The journal of a process that died is read by the next one that starts:
 calls that were over get their rows, and those that were not are rows with an estimate, marked. A call that is in the journal
 twice, or was written just before the end, is one row all the same.
@@ -35,7 +35,7 @@ from apps.providers.services.usage_batch import CallNote, usages_record
 
 log = logging.getLogger(__name__)
 
-WRITE_EVERY_S = 0.1
+WRITE_EVERY_S = 0.25
 TRY_AGAIN_AFTER_S = 1.0
 MOST_AT_ONCE = 500
 LOOK_FOR_IDLE_EVERY_S = 5.0

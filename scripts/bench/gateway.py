@@ -129,7 +129,7 @@ def served(command: list[str], port: int, environment: dict[str, str]) -> Iterat
 
 
 def uvicorn(application: str, port: int) -> list[str]:
-    quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning"]
+    quiet = ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--log-level", "warning"]  # as `orq up` has it
     return [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port), *quiet, application]
 
 
