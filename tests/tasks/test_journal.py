@@ -24,7 +24,7 @@ from apps.tasks.engine.types import Check, Outcome, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
 from apps.tasks.runner import endings
 from apps.tasks.runner import journal as journal_module
-from apps.tasks.runner import worker as runner
+from apps.tasks.runner import machine as machine_module
 from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.worker import Worker
@@ -136,7 +136,7 @@ def test_a_replaced_worker_that_lets_go_does_not_touch_its_successors_call(task:
 
 def test_a_workers_name_fits_its_place_whatever_the_machine_is_called(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ORQ_BOOT_ID = "a" * 36
-    monkeypatch.setattr(runner.socket, "gethostname", lambda: "x" * 64)
+    monkeypatch.setattr(machine_module.socket, "gethostname", lambda: "x" * 64)
     assert len(Worker().name) <= Task._meta.get_field("lease_owner").max_length
 
 

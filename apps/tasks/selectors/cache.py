@@ -65,7 +65,7 @@ def cache_figures(actor: Actor) -> CacheFigures:
 
 def cache_state(actor: Actor) -> CacheState:
     """One query."""
-    row = RoutingSettings.objects.filter(team=actor.team).select_related("semantic_model__provider").first()
+    row = RoutingSettings.objects.filter(team=actor.team).select_related("semantic_model__provider__key").first()
     row = row or RoutingSettings(team=actor.team)
     model = embedding_model_of(row)
     return CacheState(

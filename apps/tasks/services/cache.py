@@ -132,7 +132,7 @@ def _hash(value: dict[str, Any]) -> str:
 
 def _terms_of(asker: CacheAsker) -> _Terms | None:
     """None where the team keeps no answers."""
-    row = RoutingSettings.objects.filter(team=asker.team_id).select_related("semantic_model__provider").first()
+    row = RoutingSettings.objects.filter(team=asker.team_id).select_related("semantic_model__provider__key").first()
     row = row or RoutingSettings(team_id=asker.team_id)
     if not row.cache_is_on or row.cache_keep_s == 0:
         return None
