@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, cast
 
-from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -40,9 +39,9 @@ async def check(owner: str, pk: int) -> None:
     """Ask for the second opinion and keep it. An error on purpose ends in the row."""
     try:
         asker, prompt, attempt, ready = await in_db(_prepared, pk)
-        before = await in_db(_paid, pk)
+        seen = await in_db(_last_call)
         opinion = await _asked(asker, prompt, attempt, ready)
-        cost = await in_db(_paid, pk) - before
+        cost = await in_db(_paid, pk, after=seen)
     except OrquestradorError as error:
         await in_db(_keep, owner, pk, "could_not", {"reason": error.code, "message": error.message})
     else:
@@ -59,10 +58,14 @@ async def _asked(asker: Asker, prompt: RoutedPrompt, attempt: Attempt, ready: Re
         await calls.aclose()
 
 
-def verdict_of(opinion: SecondOpinion, cost_usd: Decimal) -> dict[str, Any]:
-    """What is kept of an opinion: `by`, `score` and `divergence` 0-100, `defects`, and the judge's ruling where there was one."""
+def verdict_of(opinion: SecondOpinion, cost_usd: Decimal | None) -> dict[str, Any]:
+    """What is kept of an opinion: `by`, `score` and `divergence` 0-100, `defects`, and the judge's ruling where there was one.
+
+    `cost` None: the price of a call is unknown.
+    """
     verdict, ruling = opinion.check.verdict, opinion.settlement.ruling
-    about: dict[str, Any] = {"cost": f"{cost_usd:.8f}", "reason": opinion.check.reason_not, "divergence": opinion.divergence}
+    cost = None if cost_usd is None else f"{cost_usd:.8f}"
+    about: dict[str, Any] = {"cost": cost, "reason": opinion.check.reason_not, "divergence": opinion.divergence}
     if verdict is not None:
         about |= {
             "by": verdict.by.label,
@@ -89,10 +92,17 @@ def _prepared(pk: int) -> tuple[Asker, RoutedPrompt, Attempt, Ready]:
     return asker, prompt, attempt, ready_for(asker, row.execution)
 
 
-def _paid(pk: int) -> Decimal:
+def _last_call() -> int:
+    return CreditUsage.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _paid(pk: int, *, after: int) -> Decimal | None:
+    """What this answer's calls after that one have cost; None where a price is unknown."""
     row = Message.objects.select_related("execution").get(pk=pk)
     linked = row.execution.public_id if row.execution else None
-    return CreditUsage.objects.filter(linked_execution=linked).aggregate(all=Sum("cost_usd"))["all"] or Decimal(0)
+    costs = list(CreditUsage.objects.filter(linked_execution=linked, pk__gt=after).values_list("cost_usd", flat=True))
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _keep(owner: str, pk: int, state: str, result: dict[str, Any]) -> None:
