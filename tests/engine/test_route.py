@@ -265,8 +265,17 @@ def test_a_dispute_that_the_checker_wins_puts_its_answer_in_the_place() -> None:
 
     port = Port([SMALL, MIDDLE, BIG], {"small": "5", "middle": other, "big": other}, rules=())
     routed = run("What is 2 + 2?", port, strategy="cheapest", verify=True)
-    assert (routed.verified, routed.completion.text) == ("yes", "4")
+    assert (routed.verified, routed.completion.text, routed.confidence) == ("yes", "4", 80.0)
     assert len(port.of("tie_break")) == 1
+
+
+def test_a_dispute_that_the_author_wins_is_two_voices_of_three() -> None:
+    def other(purpose: str) -> Completion:
+        return verdict(0, "5") if purpose == "check" else ruling("A")
+
+    port = Port([SMALL, MIDDLE, BIG], {"small": "4", "middle": other, "big": other}, rules=())
+    routed = run("What is 2 + 2?", port, strategy="cheapest", verify=True)
+    assert (routed.verified, routed.by.id, routed.confidence) == ("yes", "small", 80.0)
 
 
 def test_a_dispute_without_a_third_model_is_not_called_verified() -> None:

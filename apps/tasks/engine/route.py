@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion, Delta
 from apps.providers.errors import ProviderError
+from apps.tasks.engine.confidence import confidence_of
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.errors import Failure, NoModel, NoModelAnswered, OverBudget
 from apps.tasks.engine.routing.escalate import next_step, start_higher
@@ -211,29 +212,23 @@ async def _verified(prompt: RoutedPrompt, best: Attempt, routed: Routed, ctx: Ro
     await ctx.record("validation", model=verdict.by.label, score=verdict.score, divergence=opinion.divergence)
     if ruling is not None:
         await ctx.record("tie_break", model=ruling.by.label, winner=ruling.winner, reason=ruling.reason)
-    return _with_opinion(prompt, routed, opinion)
+    return _with_opinion(routed, opinion)
 
 
-def _with_opinion(prompt: RoutedPrompt, routed: Routed, opinion: SecondOpinion) -> Routed:
-    ruling, own_answer = opinion.settlement.ruling, opinion.check.other_answer
-    is_disputed = opinion.settlement.reason_not != "in_agreement"
-    trust = assess(
-        prompt.text,
-        routed.completion.text,
-        finish_reason=routed.completion.finish_reason,
-        verdict_score=opinion.check.verdict.score if opinion.check.verdict else None,
-        divergence=opinion.divergence,
-    )
-    routed = replace(routed, opinion=opinion, confidence=trust.score)
-    if is_disputed and ruling is None:
+def _with_opinion(routed: Routed, opinion: SecondOpinion) -> Routed:
+    """What the opinion makes of the answer. How far it can be trusted is computed as for a task's step."""
+    ruling, verdict, own_answer = opinion.settlement.ruling, opinion.check.verdict, opinion.check.other_answer
+    is_replaced = ruling is not None and ruling.winner == "checker" and own_answer is not None and verdict is not None
+    confidence = confidence_of(opinion.findings, opinion.check, opinion.settlement, is_replaced=is_replaced)
+    routed = replace(routed, opinion=opinion, confidence=confidence.value)
+    if ruling is None and opinion.settlement.reason_not != "in_agreement":
         return replace(routed, verified="could_not", why_not_verified=opinion.settlement.reason_not)
     if ruling is not None and ruling.winner == "neither":
         return replace(routed, verified="could_not", why_not_verified="both_were_wrong")
     if ruling is not None and ruling.winner == "checker":
-        if own_answer is None or opinion.check.verdict is None:
+        if own_answer is None or verdict is None:
             return replace(routed, verified="could_not", why_not_verified="checker_was_right")
-        replaced = replace(routed.completion, text=own_answer)
-        return replace(routed, completion=replaced, by=opinion.check.verdict.by, verified="yes")
+        return replace(routed, completion=replace(routed.completion, text=own_answer), by=verdict.by, verified="yes")
     return replace(routed, verified="yes")
 
 
