@@ -27,6 +27,7 @@ from apps.providers.models import (
     ProviderKey,
     SpecializedAI,
 )
+from apps.tasks.logbook import log_write
 from apps.tasks.models import ABTest, CachedAnswer, EscalationRule, ExecutionLog, Subtask, Task, TaskExecution
 
 PASSWORD = "correct horse battery"
@@ -151,7 +152,7 @@ def subtask_of(actor: Actor) -> Subtask:
 
 @object_of("execution-logs")
 def execution_log_of(actor: Actor) -> ExecutionLog:
-    return ExecutionLog.objects.create(task=task_of(actor), event="started", message="Secret words")
+    return log_write(task_of(actor), "started", message="Secret words")
 
 
 @object_of("specialized-ais")

@@ -25,6 +25,7 @@ MAX_MESSAGE_BYTES = 100_000
 TYPES = {"task": "task:update", "user": "notification", "team": "team:update", "models": "model:update"}
 TYPES |= {"compare": "compare:update", "benchmark": "benchmark:update"}
 TYPES |= {"chat": "chat:update", "chatwork": "chat:work"}
+TYPES |= {"logs": "logs:lines"}
 
 
 @dataclass(frozen=True, slots=True)

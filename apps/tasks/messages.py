@@ -211,4 +211,11 @@ _EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     ),
     "escalated": lambda d: _("Given to another author: %(reason)s") % {"reason": against_word(d["reason"])},
     "subtask_failed": lambda d: _("The step failed: %(message)s") % d,
+    "prompt_answered": lambda d: (
+        (_("%(model)s answered a prompt from the cache") if d["cache"] else _("%(model)s answered a prompt")) % d
+    ),
+    "prompt_escalated": lambda d: _("A prompt was given from %(from)s to %(to)s: %(reason)s") % d,
+    "prompt_failed": lambda d: _("A prompt has no answer: %(message)s") % d,
+    "deleted": lambda d: _("Deleted"),
+    "restored": lambda d: _("Brought back"),
 }

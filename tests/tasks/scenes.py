@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, Role, Team, User
 from apps.providers.models import AIModel, CreditUsage, Provider
+from apps.tasks.logbook import log_write
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
 
 
@@ -138,7 +139,7 @@ def make_call(
 def log(
     task: Task, event: str, message: str, *, level: str = "info", subtask: Subtask | None = None, **data: Any
 ) -> ExecutionLog:
-    return ExecutionLog.objects.create(task=task, event=event, message=message, level=level, subtask=subtask, data=data)
+    return log_write(task, event, message=message, level=level, subtask=subtask, data=data)
 
 
 ANSWER = """## Take PostgreSQL

@@ -29,7 +29,7 @@ def test_entries_of_before_get_an_id_each(before_public_ids: Any) -> None:
     for number in range(3):
         rows("tasks", "ExecutionLog").objects.create(task=task, event="started", message=str(number))
 
-    call_command("migrate", "tasks", "0003_log_public_id", verbosity=0)
+    call_command("migrate", verbosity=0)
 
     from apps.tasks.models import ExecutionLog
 

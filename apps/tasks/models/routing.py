@@ -46,6 +46,7 @@ class TaskExecution(OwnedRow):
         ESCALATED = "escalated", _("Completed after escalation")
 
     ANSWERED = (Status.COMPLETED, Status.ESCALATED)
+    SEEN_BY_MANAGERS = ("api", "gateway")  # what came by another way, such as a chat, is its owner's alone
 
     class Verified(models.TextChoices):
         NOT_ASKED = "not_asked", _("Not asked for")
@@ -93,8 +94,11 @@ class TaskExecution(OwnedRow):
         verbose_name_plural = _("routed prompts")
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["team", "-created_at"], name="execution_of_team"),
-            models.Index(fields=["team", "status", "-created_at"], name="execution_of_team_by_status"),
+            models.Index(fields=["team", "created_at"], name="execution_of_team"),
+            models.Index(fields=["team", "status", "created_at"], name="execution_of_team_by_status"),
+            models.Index(fields=["team", "owner", "created_at"], name="execution_of_person"),
+            models.Index(fields=["team", "cache", "created_at"], name="execution_by_cache"),
+            models.Index(fields=["team", "escalation_count", "created_at"], name="execution_by_escalations"),
             models.Index(fields=["current_model", "-created_at"], name="execution_of_model"),
             models.Index(fields=["held_by"], name="execution_held"),
         ]

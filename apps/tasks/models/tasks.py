@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -87,7 +88,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def waiting(self) -> TaskQuerySet:
         """To be worked on and held by nobody: urgency first, then the oldest."""
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
-        return self.filter(free, status__in=(TaskStatus.PENDING, *AT_WORK), is_started=True).order_by(
+        return self.filter(free, status__in=(TaskStatus.PENDING, *AT_WORK), is_started=True, deleted_at=None).order_by(
             "-priority", "created_at", "pk"
         )
 
@@ -123,6 +124,7 @@ class Task(OwnedRow):
     lease_until = models.DateTimeField(null=True, blank=True)
     runs = models.PositiveIntegerField(default=0)  # how often a worker has taken it up
     idempotency_key = models.CharField(max_length=120, null=True, blank=True)  # noqa: DJ001 - unique only where there is one
+    deleted_at = models.DateTimeField(null=True, blank=True)  # for a while it can be brought back
 
     objects = TaskQuerySet.as_manager()
 
@@ -132,8 +134,11 @@ class Task(OwnedRow):
         verbose_name_plural = _("tasks")
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["team", "-created_at"], name="tasks_of_team"),
-            models.Index(fields=["team", "status", "-created_at"], name="tasks_by_status"),
+            # Ascending: read backwards they give the newest first and, of the same moment, the highest key first.
+            models.Index(fields=["team", "deleted_at", "created_at"], name="tasks_of_team"),
+            models.Index(fields=["team", "deleted_at", "status", "created_at"], name="tasks_by_status"),
+            models.Index(fields=["team", "deleted_at", "owner", "created_at"], name="tasks_of_person"),
+            models.Index(fields=["deleted_at"], name="tasks_deleted"),
             models.Index(fields=["status", "-priority", "created_at"], name="tasks_waiting"),
         ]
         constraints = [
@@ -205,6 +210,7 @@ class Subtask(Row):
         verbose_name = _("subtask")
         verbose_name_plural = _("subtasks")
         ordering = ["task", "order"]
+        indexes = [models.Index(fields=["finished_at", "status"], name="subtasks_finished")]
         constraints = [
             models.UniqueConstraint(fields=["task", "order"], name="subtask_order_once_per_task"),
             models.CheckConstraint(condition=Q(status__in=SubtaskStatus.values), name="subtask_status_known"),
@@ -282,6 +288,7 @@ class Call(models.Model):
         verbose_name = _("call of an AI")
         verbose_name_plural = _("calls of AIs")
         ordering = ["task", "started_at", "pk"]
+        indexes = [models.Index(fields=["started_at"], name="task_calls_started")]
         constraints = [models.UniqueConstraint(fields=["task", "key"], name="call_once_per_task")]
 
     def __str__(self) -> str:
@@ -289,13 +296,23 @@ class Call(models.Model):
 
 
 class ExecutionLog(models.Model):
-    """What happened to a task, in order, in words."""
+    """A line of the log: what happened to a task or a routed prompt, in words. Written by `apps.tasks.logbook`."""
+
+    class Audience(models.TextChoices):
+        TEAM = "team", _("the team")
+        MANAGERS = "managers", _("who did it, and admins")
+        PERSON = "person", _("who did it")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="logs")
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(Task, null=True, blank=True, on_delete=models.CASCADE, related_name="logs")
     subtask = models.ForeignKey(Subtask, null=True, blank=True, on_delete=models.CASCADE, related_name="logs")
+    execution = models.ForeignKey("tasks.TaskExecution", null=True, blank=True, on_delete=models.CASCADE, related_name="logs")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    audience = models.CharField(max_length=8, choices=Audience.choices, default=Audience.TEAM)
     level = models.CharField(max_length=8, default="info")
     event = models.CharField(max_length=40)
+    model_name = models.CharField(max_length=190, blank=True)  # as it was called then
     message = models.TextField(blank=True)
     data = models.JSONField(default=dict, blank=True)
     request_id = models.CharField(max_length=64, blank=True, default=current_id)  # the lines of the log have it too
@@ -306,7 +323,15 @@ class ExecutionLog(models.Model):
         verbose_name = _("log entry")
         verbose_name_plural = _("log entries")
         ordering = ["-created_at", "-pk"]
-        indexes = [models.Index(fields=["task", "-created_at"], name="execution_logs_of_task")]
+        indexes = [
+            models.Index(fields=["task", "created_at"], name="execution_logs_of_task"),
+            models.Index(fields=["team", "created_at"], name="execution_logs_of_team"),
+            models.Index(fields=["team", "level", "created_at"], name="execution_logs_by_level"),
+            models.Index(fields=["team", "event", "created_at"], name="execution_logs_by_event"),
+            models.Index(fields=["team", "model_name", "created_at"], name="execution_logs_by_model"),
+            models.Index(fields=["team", "person", "created_at"], name="execution_logs_by_person"),
+            models.Index(fields=["team", "request_id"], name="execution_logs_by_request"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.message}"

@@ -16,7 +16,8 @@ from apps.common.errors import OrquestradorError
 from apps.providers.services import reservations_release
 from apps.tasks import messages
 from apps.tasks.engine.errors import AwaitingApproval, LeaseLost, PauseRequested, Stop
-from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.logbook import log_write
+from apps.tasks.models import Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce
 from apps.tasks.states import try_move
 
@@ -115,7 +116,7 @@ def _rest_in_db(
         return None, False
     moved = try_move(row, status, error_code=error_code, error=error, error_data=data)
     if moved:
-        ExecutionLog.objects.create(task=row, level=level, event=event, message=error, data=data)
+        log_write(row, event, level=level, message=error, data=data)
     if row.status == TaskStatus.CANCELLED:
         close_open_subtasks(row)
     _release(row, holder)

@@ -18,6 +18,7 @@ from apps.common.db import again_after_deadlock
 from apps.providers.models import CreditUsage
 from apps.providers.services import quality_record, reservations_release
 from apps.tasks.engine.routing.types import Escalation, Routed
+from apps.tasks.logbook import log_prompt
 from apps.tasks.models import AuditHead, EscalationHistory, ProviderMetric, TaskExecution
 from apps.tasks.runner.executions import Asked, Diary, Ready
 from apps.tasks.runner.route_json import percent, route_json
@@ -81,6 +82,7 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
     execution.metadata = {**_with_earlier_round(execution), **route_json(routed)}
     execution.error_code = execution.error = execution.held_by = ""
     execution.save()
+    _log_answered(execution, rises)
     return totals
 
 
@@ -109,7 +111,18 @@ def execution_failed(ready: Ready, diary: Diary, *, code: str, message: str) -> 
     execution.metadata = {**execution.metadata, "tried": [_asked_json(asked) for asked in diary.asked]}
     execution.held_by = ""
     execution.save()
+    log_prompt(execution, "prompt_failed", level="error", message=message, data={"code": code, "message": message})
     return totals
+
+
+def _log_answered(execution: TaskExecution, rises: Sequence[Escalation]) -> None:
+    """One line for each rise, and one for the answer; none of them says what was asked."""
+    for rise in rises:
+        about = {"from": rise.from_model.label, "to": rise.to_model.label, "reason": rise.reason, "trigger": rise.trigger}
+        log_prompt(execution, "prompt_escalated", level="warning", message=rise.reason, data=about)
+    took = {"latency_ms": execution.execution_time_ms, "cost_usd": execution.cost_usd, "confidence": execution.confidence}
+    data = {**plain(took), "model": execution.model_name, "cache": execution.cache}
+    log_prompt(execution, "prompt_answered", data=data)
 
 
 def _with_earlier_round(execution: TaskExecution) -> dict[str, Any]:

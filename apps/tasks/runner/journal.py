@@ -30,7 +30,8 @@ from apps.providers.services import refusal_tell, reservations_release, usage_re
 from apps.tasks.engine.errors import LeaseLost, read_back
 from apps.tasks.engine.moves import Moved
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
-from apps.tasks.models import Call, ExecutionLog, Step, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.logbook import log_write
+from apps.tasks.models import Call, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, money, projections
 from apps.tasks.runner.moves import move_store
 from apps.tasks.states import try_move
@@ -328,7 +329,7 @@ class DatabaseJournal:
         )
 
     def _log(self, event: str, row: Subtask | None, *, level: str = "info", message: str = "", **data: Any) -> None:
-        ExecutionLog.objects.create(task=self.task, subtask=row, level=level, event=event, message=message, data=_plain(data))
+        log_write(self.task, event, subtask=row, level=level, message=message, data=_plain(data))
         announce.noted(self.task, level=level, event=event, message=message)
 
 

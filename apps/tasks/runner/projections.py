@@ -27,7 +27,8 @@ from apps.tasks.engine.types import (
     Settlement,
 )
 from apps.tasks.engine.weigh import SUSPECT_FROM
-from apps.tasks.models import ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.logbook import log_write
+from apps.tasks.models import Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.states import try_move
 
 SIDES = {"author": "executor", "checker": "validator", "neither": "neither"}  # the engine's words → the product's
@@ -134,13 +135,13 @@ def _inspected(task: Task, subtask: Subtask, findings: Findings) -> None:
     _set(subtask, suspect=True)
     worst = max(against, key=lambda finding: finding.score)
     found = {"kind": worst.kind, "score": worst.score, "quote": worst.quote}
-    ExecutionLog.objects.create(task=task, subtask=subtask, level="warning", event="suspect", data=found)
+    log_write(task, "suspect", subtask=subtask, level="warning", data=found)
 
 
 def _compared(task: Task, subtask: Subtask, comparison: Comparison) -> None:
     data = msgspec.to_builtins(comparison)
     best = comparison.attempts[comparison.best - 1]
-    ExecutionLog.objects.create(task=task, subtask=subtask, event="compared", data={**data, "model": best.author.label})
+    log_write(task, "compared", subtask=subtask, data={**data, "model": best.author.label})
 
 
 def _checked(task: Task, subtask: Subtask, check: Check) -> None:
@@ -163,7 +164,7 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
     if outcome.escalate_because:
         _set(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence), suspect=True)
         why = {"reason": outcome.escalate_because, "model": outcome.author.label, "confidence": outcome.confidence}
-        ExecutionLog.objects.create(task=task, subtask=subtask, event="escalated", data=why)
+        log_write(task, "escalated", subtask=subtask, data=why)
         return
     author, checker, judge = model_rows(outcome.author, outcome.checker, outcome.judge)
     if author != subtask.executor:  # an earlier attempt stands

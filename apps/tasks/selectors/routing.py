@@ -31,7 +31,7 @@ def executions_visible(actor: Actor) -> QuerySet[TaskExecution]:
     """The prompts that the actor may see, with their models, the newest first."""
     whose = Q(owner=actor.user)
     if actor.can_manage:
-        whose |= Q(source__in=("api", "gateway"))
+        whose |= Q(source__in=TaskExecution.SEEN_BY_MANAGERS)
     return TaskExecution.objects.filter(whose, team=actor.team).select_related(*SEATS)
 
 

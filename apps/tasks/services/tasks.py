@@ -17,10 +17,10 @@ from apps.providers.models import AIModel
 from apps.tasks.engine.types import Plan
 from apps.tasks.fields import Fields, chat_model, read_plan
 from apps.tasks.jobs import ring_on_commit
+from apps.tasks.logbook import log_write
 from apps.tasks.models import (
     AT_WORK,
     Call,
-    ExecutionLog,
     Subtask,
     SubtaskStatus,
     Task,
@@ -312,7 +312,7 @@ def _followers(subtask: Subtask) -> list[Subtask]:
 
 
 def _log(task: Task, event: str, actor: Actor, *, subtask: Subtask | None = None, **data: Any) -> None:
-    ExecutionLog.objects.create(task=task, subtask=subtask, event=event, data={"by": str(actor.user), **data})
+    log_write(task, event, subtask=subtask, person_id=actor.user.pk, data={"by": str(actor.user), **data})
 
 
 def _tell_on_commit(task: Task) -> None:
