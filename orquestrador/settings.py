@@ -83,6 +83,7 @@ INSTALLED_APPS = [
     "apps.common",
     "apps.accounts",
     "apps.providers",
+    "apps.knowledge",
     "apps.tasks",
     "apps.gateway",
     "apps.chat",

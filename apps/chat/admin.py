@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from apps.chat.models import Attachment, Conversation, Message
+from apps.chat.models import AnswerThumb, Attachment, Conversation, Message
 from apps.common.admin import BaseAdmin, JournalAdmin
 
 
@@ -29,3 +29,10 @@ class AttachmentAdmin(JournalAdmin):
     list_filter = ("kind",)
     search_fields = ("name", "=public_id")
     exclude = ("data", "text")
+
+
+@admin.register(AnswerThumb)
+class AnswerThumbAdmin(JournalAdmin):
+    list_display = ("created_at", "message", "person", "thumb")
+    list_filter = ("thumb",)
+    search_fields = ("=message__public_id", "person__email")

@@ -29,6 +29,12 @@ _ATTACHED = {
 }
 
 
+_NOTES = {
+    "type": "array",
+    "items": {"type": "object", "required": ["code"], "properties": {"code": {"type": "string"}, "name": {"type": "string"}}},
+}
+
+
 class Conversation(OwnedRow):
     """A thread of questions and answers. Private to its owner, or to be read by the team when it is shared."""
 
@@ -120,6 +126,9 @@ class Message(Row):
     error = models.TextField(blank=True)
     check_state = models.CharField(max_length=10, choices=Check.choices, default=Check.NONE, blank=True)
     check_result = models.JSONField(default=dict, blank=True)  # as `verdict_of` in apps/chat/verifying.py gives it
+    stage = models.JSONField(default=dict, blank=True)  # what is waited for, as `stage_json` in apps/chat/loading.py gives it
+    takes_alternative = models.BooleanField(default=False)  # it shall not wait for its model to be loaded
+    notes = CheckedJSON(schema=_NOTES, default=list, blank=True)  # what was done otherwise than asked, by code
     stop_asked = models.BooleanField(default=False)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -164,6 +173,7 @@ class Attachment(OwnedRow):
         TEXT = "text", _("text")
         PDF = "pdf", _("PDF")
 
+    conversation = models.ForeignKey(Conversation, null=True, blank=True, on_delete=models.CASCADE, related_name="files")
     message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.CASCADE, related_name="files")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=10, choices=Kind.choices)
@@ -180,3 +190,27 @@ class Attachment(OwnedRow):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AnswerThumb(Row):
+    """What one person thinks of one answer."""
+
+    class Thumb(models.IntegerChoices):
+        UP = 1, _("good")
+        DOWN = -1, _("bad")
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="thumbs")
+    person = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    thumb = models.SmallIntegerField(choices=Thumb.choices)
+    comment = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "answer_thumbs"
+        verbose_name, verbose_name_plural = _("opinion of an answer"), _("opinions of answers")
+        constraints = [
+            models.UniqueConstraint(fields=["message", "person"], name="thumb_once_per_person_and_answer"),
+            models.CheckConstraint(condition=Q(thumb__in=(1, -1)), name="thumb_is_up_or_down"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_thumb_display())
