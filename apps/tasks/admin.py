@@ -15,15 +15,20 @@ from apps.tasks.models import (
     AuditLog,
     CachedAnswer,
     Call,
+    CheckingSettings,
     EscalationHistory,
     EscalationRule,
     ExecutionLog,
     ProviderMetric,
+    ResultThumb,
     RoutingSettings,
     Step,
     Subtask,
     Task,
     TaskExecution,
+    ValidatorOutcome,
+    ValidatorRun,
+    VerifyingRule,
 )
 
 
@@ -170,3 +175,42 @@ class ABTestAdmin(BaseAdmin):
     list_display = ("name", "strategy_a", "strategy_b", "measure", "share_percent", "minimum_sample", "status", "team")
     list_filter = ("status", "measure")
     search_fields = ("name", "=public_id")
+
+
+# ── how good the checking is ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@admin.register(ValidatorRun)
+class ValidatorRunAdmin(JournalAdmin):
+    list_display = ("created_at", "cases", "status", "done", "total", "cost_usd", "owner", "team")
+    list_filter = ("status", "cases", "created_at")
+    search_fields = ("=public_id", "owner__email")
+
+
+@admin.register(ValidatorOutcome)
+class ValidatorOutcomeAdmin(JournalAdmin):
+    list_display = ("created_at", "origin", "author_name", "checker_name", "kind", "accepted", "is_right", "known_by")
+    list_filter = ("origin", "known_by", "kind", "accepted", "is_right")
+    search_fields = ("author_name", "checker_name", "judge_name", "=public_id")
+
+
+@admin.register(ResultThumb)
+class ResultThumbAdmin(JournalAdmin):
+    list_display = ("created_at", "person", "thumb", "team")
+    list_filter = ("thumb",)
+    search_fields = ("person__email", "=public_id")
+
+
+@admin.register(VerifyingRule)
+class VerifyingRuleAdmin(BaseAdmin):
+    """Changes made here are not in the team's audit log; those of its pages and API are."""
+
+    list_display = ("category", "when", "from_complexity", "from_priority", "sample_percent", "team")
+    list_filter = ("when",)
+    search_fields = ("category", "=public_id")
+
+
+@admin.register(CheckingSettings)
+class CheckingSettingsAdmin(BaseAdmin):
+    list_display = ("team", "search", "search_url", "vectors", "vectors_model")
+    search_fields = ("team__name",)

@@ -1,5 +1,6 @@
 """Tasks with their journal, and prompts on their way through the route. One module a story."""
 
+from apps.tasks.models.checking import CheckingSettings, ResultThumb, ValidatorOutcome, ValidatorRun, VerifyingRule
 from apps.tasks.models.routing import (
     ABTest,
     AuditHead,
@@ -45,11 +46,13 @@ __all__ = [
     "AuditLog",
     "CachedAnswer",
     "Call",
+    "CheckingSettings",
     "EscalationHistory",
     "EscalationRule",
     "ExecutionLog",
     "Priority",
     "ProviderMetric",
+    "ResultThumb",
     "RoutingSettings",
     "Step",
     "Strategy",
@@ -60,4 +63,7 @@ __all__ = [
     "TaskQuerySet",
     "TaskStatus",
     "Trigger",
+    "ValidatorOutcome",
+    "ValidatorRun",
+    "VerifyingRule",
 ]
