@@ -14,6 +14,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from apps.common.db import in_db
+from apps.common.errors import OrquestradorError
 from apps.providers.adapters.answer import estimated_usage
 from apps.providers.calls import Calls, Switched, Waiting
 from apps.providers.calls.servers import servers_of
@@ -72,6 +73,9 @@ async def paid_stream(
     except ProviderError as error:
         await asyncio.shield(in_db(meter.failed, error))
         raise
+    except OrquestradorError as error:  # thrown in by whoever reads: what was written is paid for, and the row says why it ended
+        await asyncio.shield(in_db(meter.left, error.code))
+        raise
     finally:
         if not meter.is_closed:
             await asyncio.shield(in_db(meter.left))
@@ -111,11 +115,11 @@ class _Meter:
         else:
             self._close(error.extra.get("partial"), error.code)
 
-    def left(self) -> None:
+    def left(self, error_code: str = "cancelled") -> None:
         """Whoever read went away: about what had come by then is paid for."""
         said = "".join(self._words)
         usage = estimated_usage(self.request, said)
-        self._close(Completion(said, "unknown", usage, self.model.key, latency_ms=self._took_ms) if said else None, "cancelled")
+        self._close(Completion(said, "unknown", usage, self.model.key, latency_ms=self._took_ms) if said else None, error_code)
 
     @property
     def _took_ms(self) -> int:

@@ -8,6 +8,7 @@ says nothing about its topic; a poem need not repeat its question. What counts i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from apps.tasks.engine.context import Context
@@ -57,11 +58,19 @@ _PORTUGUESE = re.compile(r"\b(?:que|não|uma?|os|as|do|da|dos|das|em|é|para|com
 
 def inspect(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, ctx: Context) -> Findings:
     """What counts against the draft, each with a score of 0-100, a quote and its spans; and all that led to it."""
-    is_bound = _KEEP_TO_SOURCES.search(subtask.description) is not None
+    is_bound = keeps_to_sources(subtask.description)
+    return look_at(draft, subtask.description, sources=_sources(subtask, inputs, ctx) if is_bound else (), is_bound=is_bound)
+
+
+def look_at(
+    draft: Draft, question: str, *, sources: Sequence[str] = (), samples: Sequence[str] = (), is_bound: bool = False
+) -> Findings:
+    """The same of any answer. `sources`: what it must keep to; `samples`: further answers to the same question."""
     assessment = assess(
         draft.text,
-        question=subtask.description if _shows_its_topic(subtask, draft) else "",
-        sources=_sources(subtask, inputs, ctx) if is_bound else (),
+        question=question if _shows_its_topic(question, draft) else "",
+        sources=sources,
+        samples=samples,
         stall=stalled(is_cut=False, longest_pause_s=draft.longest_pause_s, patience_s=PATIENCE_S),
     )
     found = (
@@ -74,16 +83,21 @@ def inspect(subtask: PlannedSubtask, inputs: Inputs, draft: Draft, ctx: Context)
     return Findings(
         tuple(finding for finding in found if finding is not None),
         assessment=replace(assessment, factors=tuple(_bounded(factor) for factor in assessment.factors)),
-        signals=_signals(subtask, draft),
+        signals=_signals(question, draft),
         is_bound=is_bound,
     )
 
 
-def _shows_its_topic(subtask: PlannedSubtask, draft: Draft) -> bool:
+def keeps_to_sources(question: str) -> bool:
+    """Whether the words of the question bind its answer to a text: summarise, extract, according to …"""
+    return _KEEP_TO_SOURCES.search(question) is not None
+
+
+def _shows_its_topic(question: str, draft: Draft) -> bool:
     """Whether the words of the answer can be held against those of the question."""
-    if len(draft.text.split()) <= SHORT_ANSWER_WORDS or _TRANSLATE.search(subtask.description):
+    if len(draft.text.split()) <= SHORT_ANSWER_WORDS or _TRANSLATE.search(question):
         return False
-    return _language(subtask.description) == _language(_FENCED.sub("", draft.text))
+    return _language(question) == _language(_FENCED.sub("", draft.text))
 
 
 def _language(text: str) -> str:
@@ -150,9 +164,9 @@ def _counts_from(loudest: Factor, assessment: Assessment) -> float:
     return COUNTS_FROM if "sources" in assessment.missing else COUNTS_FROM_WITH_SOURCES
 
 
-def _signals(subtask: PlannedSubtask, draft: Draft) -> tuple[ConfidencePart, ...]:
+def _signals(question: str, draft: Draft) -> tuple[ConfidencePart, ...]:
     """What speaks against the text as an answer to its question: sums that are wrong, hedges, code that does not parse …"""
-    found = assess_trust(subtask.description, draft.text).signals
+    found = assess_trust(question, draft.text).signals
     against = (signal for signal in found if signal.contribution < 0 and signal.name not in _NOT_OF_THE_TEXT)
     return tuple(ConfidencePart(signal.name, signal.contribution, signal.detail[:200]) for signal in against)
 

@@ -16,7 +16,7 @@ from apps.providers.contract import ChatRequest, Completion, Delta
 from apps.providers.errors import ProviderError
 from apps.tasks.engine.confidence import confidence_of
 from apps.tasks.engine.context import Context
-from apps.tasks.engine.errors import Failure, NoModel, NoModelAnswered, OverBudget
+from apps.tasks.engine.errors import Failure, NoModel, NoModelAnswered, OverBudget, RunawayAnswer
 from apps.tasks.engine.routing.escalate import next_step, start_higher
 from apps.tasks.engine.routing.select import analyse, select
 from apps.tasks.engine.routing.types import (
@@ -32,7 +32,7 @@ from apps.tasks.engine.routing.types import (
     Selection,
 )
 from apps.tasks.engine.routing.verify import second_opinion
-from apps.tasks.engine.trust.assess import assess
+from apps.tasks.engine.routing.weighing import weigh_answer
 from apps.tasks.engine.types import Answer, Candidate, ModelRef, Persona, Policy, Prompt, TaskSpec
 
 MODELS_TO_TRY = 6  # that failed without an answer; more would only make a person wait
@@ -153,7 +153,8 @@ async def _attempt(prompt: RoutedPrompt, needs: Needs, model: ModelRef, ctx: Rou
         completion, cost = await ctx.port.ask(model, prompt.request, purpose="answer", is_shown=True)
     except (ProviderError, Failure) as error:
         await ctx.record("error", model=model.label, code=error.code, message=error.message)
-        return Attempt(model, error_code=error.code, error=error.message)
+        cut = error.extra.get("partial") if isinstance(error, RunawayAnswer) else None
+        return Attempt(model, error_code=error.code, error=error.message, partial=cut.text if cut else "")
     await ctx.record(
         "task_execution",
         model=model.label,
@@ -163,11 +164,13 @@ async def _attempt(prompt: RoutedPrompt, needs: Needs, model: ModelRef, ctx: Rou
         is_estimated=completion.usage.is_estimated,
         cost_usd=cost,
     )
-    logprobs = [token.logprob for token in completion.logprobs] if completion.logprobs else None
-    trust = assess(prompt.text, completion.text, finish_reason=completion.finish_reason, logprobs=logprobs)
-    signals = {signal.name: signal.contribution for signal in trust.signals}
-    await ctx.record("confidence_evaluation", model=model.label, confidence=trust.score, signals=signals)
-    return Attempt(model, completion, trust, cost_usd=cost)
+    weighed = await weigh_answer(prompt, model, completion)
+    signals = {signal.name: signal.contribution for signal in weighed.trust.signals}
+    against = {finding.kind: finding.score for finding in weighed.findings.items}
+    await ctx.record(
+        "confidence_evaluation", model=model.label, confidence=weighed.trust.score, signals=signals, found=against or None
+    )
+    return Attempt(model, completion, weighed.trust, cost_usd=cost, findings=weighed.findings)
 
 
 def _may_rise(prompt: RoutedPrompt, attempts: list[Attempt], ctx: RouteContext) -> bool:

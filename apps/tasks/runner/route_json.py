@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import typing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from apps.providers.contract import ChatRequest, Message, ToolCall
 from apps.tasks.engine.routing.types import Needs, Routed, RoutedPrompt, Selection
-from apps.tasks.engine.types import ModelRef
+from apps.tasks.engine.types import Findings, ModelRef
 from apps.tasks.services.audit import plain
 
 if TYPE_CHECKING:
     from apps.tasks.models import TaskExecution
+
+PARTIAL_CHARS = 4_000  # of an answer that was cut, for whoever wants to see why
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -86,6 +91,8 @@ def route_json(routed: Routed) -> dict[str, Any]:
                 "finish_reason": attempt.completion.finish_reason if attempt.completion else None,
                 "latency_ms": attempt.completion.latency_ms if attempt.completion else None,
                 "cost_usd": attempt.cost_usd,
+                "partial": attempt.partial[:PARTIAL_CHARS],
+                "hallucination": hallucination_json(attempt.findings),
             }
             for attempt in routed.attempts
         ],
@@ -101,6 +108,13 @@ def route_json(routed: Routed) -> dict[str, Any]:
     if routed.cached is not None:
         found["cached"] = {"saved_usd": routed.cached.saved_usd, "likeness": routed.cached.likeness}
     return plain(found)
+
+
+def hallucination_json(findings: Findings | None) -> dict[str, Any] | None:
+    """The score with the part of each detector and its spans, as the step of a task keeps it; None: the text was not weighed."""
+    if findings is None or findings.assessment is None:
+        return None
+    return typing.cast(dict[str, Any], msgspec.to_builtins(findings))
 
 
 def verification_json(routed: Routed) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any
 from django.db import Error as DatabaseTrouble
 
 from apps.common.db import in_db
+from apps.providers.adapters.answer import estimated_usage
 from apps.providers.calls import Calls, Switched, Waiting
 from apps.providers.calls.servers import servers_of
 from apps.providers.contract import ChatRequest, Completion, Delta
@@ -24,6 +25,7 @@ from apps.providers.services.estimates import output_tokens
 from apps.providers.services.paid import Caller, paid_stream
 from apps.tasks.engine import errors as engine
 from apps.tasks.engine.cast import cast_from
+from apps.tasks.engine.circles import StreamGuard
 from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
 from apps.tasks.engine.types import Candidate, ModelRef, Persona, PlannedSubtask, Policy, TaskSpec
 from apps.tasks.runner.ais import personas_of
@@ -35,6 +37,31 @@ log = logging.getLogger(__name__)
 TOKENS_OF_A_VERDICT = 8_192  # what a checker may write, and what tells it how to
 CHECKERS_IN_SIGHT = 3  # the dearest of so many is set aside for
 LADDER = ("answer", "check", "settle")  # the purposes of the calls of a verified answer
+
+
+class Ear:
+    """Keeps what one answer says, and cuts it when it goes round in circles: the call upstream ends with that."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        self.request = request
+        self._words: list[str] = []
+        self._guard = StreamGuard()
+
+    async def hear(self, delta: Delta, stream: AsyncGenerator[Any]) -> None:
+        """Raises RunawayAnswer, also inside of `stream`, which counts what was written and closes."""
+        if delta.restarted:
+            self._words, self._guard = [], StreamGuard()
+        self._words.append(delta.text)
+        try:
+            self._guard.feed(delta.text)
+        except engine.RunawayAnswer as error:
+            await stream.athrow(error)
+            raise
+
+    def so_far(self, model: str, began: float) -> Completion:
+        text = "".join(self._words)
+        usage = estimated_usage(self.request, text)
+        return Completion(text, "length", usage, model, latency_ms=round((time.monotonic() - began) * 1000))
 
 
 class DatabasePort:
@@ -74,9 +101,12 @@ class DatabasePort:
         row = answering = self._ready.rows[model.id]
         if is_shown and self._on_asked is not None:
             self._on_asked(row)
+        if is_shown and self._prompt.may_restart and "".join(self._before_the_eyes):
+            self.show(Delta(restarted=True))  # what a model left unfinished is not the beginning of another one's answer
         began = time.monotonic()
         completion: Completion | None = None
         error_code = "cancelled"
+        ear = Ear(request)
         try:
             may_restart = self._prompt.may_restart or not is_shown
             reservation = await self._share_of(row, request, purpose)
@@ -92,8 +122,18 @@ class DatabasePort:
                         answering = item.to_model
                     if is_shown:
                         self.show(item)
+                    if isinstance(item, Delta):
+                        await ear.hear(item, items)
         except ProviderError as error:
             error_code = error.code
+            raise
+        except engine.RunawayAnswer as error:
+            error_code = error.code
+            completion_so_far = ear.so_far(row.key, began)
+            if is_shown and not self._prompt.may_restart:
+                completion = completion_so_far  # who reads along has it; nothing can take its place
+                return completion, cost_of(answering, completion.usage)
+            error.extra["partial"] = completion_so_far
             raise
         except OverBudget as refused:
             error_code = refused.code
@@ -104,7 +144,8 @@ class DatabasePort:
         finally:
             cost = cost_of(answering, completion.usage) if completion else None
             took_ms = round((time.monotonic() - began) * 1000)
-            self._diary.note_asked(answering, purpose, completion, "" if completion else error_code, took_ms, cost)
+            is_cut = error_code == engine.RunawayAnswer.code
+            self._diary.note_asked(answering, purpose, completion, error_code if is_cut or not completion else "", took_ms, cost)
         assert completion is not None
         return completion, cost
 

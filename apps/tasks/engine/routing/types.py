@@ -31,6 +31,8 @@ class RoutedPrompt:
     use_cache: bool = True  # False: an answer that was given before will not do
     may_restart: bool = True  # False: whoever reads along cannot take a word back
     category: str = ""  # set by a person; empty: estimated
+    sources: tuple[str, ...] = ()  # documents that were given with it
+    samples: tuple[str, ...] = ()  # answers that were given to it before
 
     @property
     def has_images(self) -> bool:
@@ -105,6 +107,8 @@ class Attempt:
     error_code: str = ""
     error: str = ""
     cost_usd: Decimal | None = None
+    findings: Findings | None = None
+    partial: str = ""  # what had come of an answer that was cut
 
     @property
     def confidence(self) -> float:
