@@ -10,6 +10,7 @@ from apps.accounts import api as accounts
 from apps.chat import api as chat
 from apps.common.problems import api_not_found
 from apps.gateway import api as gateway
+from apps.knowledge import api as knowledge
 from apps.providers import api as providers
 from apps.tasks import api as tasks
 
@@ -17,6 +18,7 @@ router = DefaultRouter()
 router.include_format_suffixes = False  # one address for each thing; the Accept header says how
 entries = (
     *providers.router_entries,
+    *knowledge.router_entries,
     *tasks.router_entries,
     *gateway.router_entries,
     *chat.router_entries,

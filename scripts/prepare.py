@@ -59,8 +59,9 @@ def seed_and_owner() -> str:
     from django.core.management import call_command, get_commands
 
     said = io.StringIO()
-    if "seed" in get_commands():
-        call_command("seed", verbosity=0, stdout=io.StringIO())
+    for command in ("seed", "seed_templates"):
+        if command in get_commands():
+            call_command(command, verbosity=0, stdout=io.StringIO())
     if "owner" in get_commands():
         call_command("owner", stdout=said)
     return said.getvalue()

@@ -12,8 +12,9 @@ from django.utils import timezone
 from apps.accounts import services
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, SignIn, Team, User
-from apps.chat.models import Conversation, Message
+from apps.chat.models import Attachment, Conversation, Message
 from apps.gateway.models import VirtualKey
+from apps.knowledge.models import Template, TemplateVersion
 from apps.providers.models import (
     AIModel,
     Benchmark,
@@ -224,3 +225,17 @@ def conversation_of(actor: Actor) -> Conversation:
 @object_of("messages")
 def message_of(actor: Actor) -> Message:
     return Message.objects.create(conversation=conversation_of(actor), role="user", content="Secret words")
+
+
+@object_of("attachments")
+def attachment_of(actor: Actor) -> Attachment:
+    about = {"name": "secret.txt", "kind": "text", "media_type": "text/plain", "size": 12, "text": "Secret words"}
+    return Attachment.objects.create(owner=actor.user, team=actor.team, conversation=conversation_of(actor), **about)
+
+
+@object_of("templates")
+def template_of(actor: Actor) -> Template:
+    said = {"name": "Secret template", "body": "Say {{word}}.", "variables": [{"name": "word", "kind": "text"}]}
+    row = Template.objects.create(owner=actor.user, team=actor.team, slug=f"secret-{next(_numbers)}", **said)
+    TemplateVersion.objects.create(template=row, number=1, edited_by=actor.user, **said)
+    return row
