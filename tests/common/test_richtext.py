@@ -41,7 +41,8 @@ ATTACKS = [
     "&lt;script&gt;alert(1)&lt;/script&gt;",
 ]
 HARM = re.compile(
-    r"<(script|img|svg|iframe|style|form|input|meta|base|math|object|embed|button|div|link)\b|<[^>]+\s(on\w+|style|hx-[\w-]+|id|class=\"(?!language-))\s*=?"
+    r"<(script|img|svg|iframe|style|form|input|meta|base|math|object|embed|button|div(?! class=\"code)|link)\b"
+    r"|<[^>]+\s(on\w+|style|hx-[\w-]+|id|class=\"(?!language-|hl-|code))\s*=?"
     r"|<[^>]+(href|src|action|formaction)=\"?\s*(javascript|data|vbscript):",
     re.IGNORECASE,
 )
@@ -63,7 +64,8 @@ def test_what_is_meant_well_survives():
         "<code>code</code>",
         "<li>one</li>",
         "<td>1</td>",
-        "print(1)",
+        '<div class="code"><div class="code-head"><span>python</span></div>',
+        '<span class="hl-f">print</span>(<span class="hl-n">1</span>)',
         'href="https://ok.example"',
     ):
         assert part in html
@@ -81,3 +83,39 @@ def test_headings_stay_below_those_of_the_page_and_skip_no_level():
 
 def headings(text: str) -> list[str]:
     return re.findall(r"<(h\d)>", markdown_html(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "drawn"),
+    [
+        ("It is $x^2$.", "<msup><mi>x</mi><mn>2</mn></msup>"),
+        (r"It is \(x_1\).", "<msub><mi>x</mi><mn>1</mn></msub>"),
+        ("$$\n\\frac{1}{2}\n$$", '<span class="math"><math display="block">'),
+        (r"\[ \sqrt{2} \]", "<msqrt>"),
+    ],
+)
+def test_formulas_are_drawn(text, drawn):
+    assert drawn in markdown_html(text)
+
+
+@pytest.mark.parametrize("text", ["It costs $5 and $10.", "$ 5 and 6 $", "```\n$x$\n```", "`$x$`", r"US\$ 5$"])
+def test_money_and_code_are_no_formulas(text):
+    assert "<math" not in markdown_html(text)
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\text{<img src=x onerror=alert(1)>}",
+        r"\href{javascript:alert(1)}{x}",
+        r"\text{</mtext></math><script>alert(1)</script>}",
+        r"\style{position:fixed}{x}",
+        r"\class{btn}{x}",
+        r"\frac{1",
+        "{" * 900,
+    ],
+)
+def test_a_formula_can_do_no_harm(tex):
+    html = markdown_html(f"a ${tex}$ b") + markdown_html(f"$$\n{tex}\n$$")
+    assert not re.search(r"<(script|img|style)|<[^>]+\s(on\w+|style|href|class=.(?!math))\s*=", html), html
