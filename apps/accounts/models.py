@@ -130,7 +130,8 @@ class Notification(Row):
     """Something a person should know, in the page's bell."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
-    kind = models.CharField(max_length=40)  # task_completed, task_failed, task_needs_you
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="+")  # whose thing `url` is
+    kind = models.CharField(max_length=40)  # task_completed, task_failed, task_needs_you, budget_alert, download_failed, …
     title = models.CharField(max_length=200)
     body = models.TextField(blank=True)
     url = models.CharField(max_length=300, blank=True)
@@ -140,7 +141,10 @@ class Notification(Row):
         db_table = "notifications"
         verbose_name = _("notification")
         verbose_name_plural = _("notifications")
-        indexes = [models.Index(fields=["user", "read_at", "-created_at"], name="notifications_of_user")]
+        indexes = [
+            models.Index(fields=["user", "read_at", "-created_at"], name="notifications_of_user"),
+            models.Index(fields=["user", "-created_at"], name="notifications_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.title
