@@ -84,6 +84,7 @@ class Shell:
     @cached_property
     def navigation(self) -> list[Place]:
         places = [
+            self._place(_("Chat"), "chat", reverse("chat:list")),
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
             self._place(_("Tasks"), "tasks", reverse("tasks:list")),
             self._place(_("Orchestrator"), "graph", reverse("tasks:orchestrator")),

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("orquestrador.pages")),  # before accounts, whose one-time links are /welcome/<anything>/
     path("", include("apps.accounts.urls")),
     path("", include("apps.providers.urls")),
+    path("", include("apps.chat.urls")),  # before tasks: /orchestrator/chat/ leads to it
     path("", include("apps.tasks.urls")),
     path("", include("apps.gateway.urls")),
 ]

@@ -29,6 +29,13 @@ async def chat_history(socket: LiveSocket, data: dict[str, Any]) -> Answer:
     return "chat:history", await database_sync_to_async(_history)(socket.actor, data)
 
 
+async def chat_subscribe(socket: LiveSocket, data: dict[str, Any]) -> Answer:
+    """`{conversation_id}`: all that happens in it from now on."""
+    conversation_id = _text(data, "conversation_id")
+    await _listen(socket, conversation_id)
+    return "chat:subscribed", {"conversation_id": conversation_id}
+
+
 async def chat_stop(socket: LiveSocket, data: dict[str, Any]) -> Answer:
     """`{message_id}`"""
     return "chat:stopping", await database_sync_to_async(_stop)(socket.actor, _text(data, "message_id"))
@@ -127,6 +134,7 @@ def _seq(data: dict[str, Any]) -> int:
 HANDLERS = {
     "chat:send": chat_send,
     "chat:history": chat_history,
+    "chat:subscribe": chat_subscribe,
     "chat:stop": chat_stop,
     "chat:resume": chat_resume,
     "chat:leave": chat_leave,

@@ -93,6 +93,16 @@ ICONS = {
     "document": "document-text",
     "switch": "power",
     "swap": "arrows-right-left",
+    "send": "paper-airplane",
+    "attach": "paper-clip",
+    "pin": "bookmark",
+    "archive": "archive-box",
+    "share": "user-group",
+    "thumb-up": "hand-thumb-up",
+    "thumb-down": "hand-thumb-down",
+    "previous": "chevron-left",
+    "newest": "arrow-down",
+    "undo": "arrow-uturn-left",
 }
 
 

@@ -4,6 +4,7 @@
 //   data-live-models        orq:model  {detail: data of model:update}
 //   data-live-compare="<id>"    orq:compare    {detail: data of compare:update}
 //   data-live-benchmark="<id>"  orq:benchmark  {detail: data of benchmark:update}
+//   data-live-chat="<id>"   orq:chat   {detail: {type, data} of chat:*}, and orq:open when the socket has opened
 //   everywhere              orq:notification {detail}
 // When the socket was away, orq:read-again says that messages may have been missed.
 
@@ -23,7 +24,9 @@ let sign = null;
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const watched = () => [...new Set([...document.querySelectorAll("[data-live-task]")].map((element) => element.dataset.liveTask))];
-const send = (type, data) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ type, data }));
+export const send = (type, data) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify({ type, data }));
+
+export const isOpen = () => socket?.readyState === WebSocket.OPEN;
 
 function connect() {
   clearTimeout(retry);
@@ -38,6 +41,8 @@ function opened() {
   if (document.querySelector("[data-live-models]")) send("models:subscribe", {});
   for (const element of document.querySelectorAll("[data-live-compare]")) send("compare:subscribe", { comparison_id: element.dataset.liveCompare });
   for (const element of document.querySelectorAll("[data-live-benchmark]")) send("benchmark:subscribe", { benchmark_id: element.dataset.liveBenchmark });
+  for (const element of document.querySelectorAll("[data-live-chat]")) send("chat:subscribe", { conversation_id: element.dataset.liveChat });
+  tell("orq:open", {});
   clearInterval(heartbeat);
   heartbeat = setInterval(() => {
     send("ping", {});
@@ -55,6 +60,7 @@ function heard(message) {
   else if (message.type === "model:update") heardOfModels(data);
   else if (message.type === "compare:update") tell("orq:compare", data);
   else if (message.type === "benchmark:update") tell("orq:benchmark", data);
+  else if (message.type.startsWith("chat:")) tell("orq:chat", message);
   else if (message.type === "notification") tell(data.event === "reload" ? "orq:read-again" : "orq:notification", data);
 }
 

@@ -1,0 +1,190 @@
+"""Pages of chats: the list beside one thread, and the parts of them that are read again while the page is open."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.accounts.actor import Actor
+from apps.chat import screens, selectors, services
+from apps.chat.models import Conversation, Message
+from apps.common.errors import BadInput, NotFound, OrquestradorError
+
+MOST_AT_ONCE = 200
+_HAVE = re.compile(r"[0-9a-f]{8}:[0-9a-f]{8}")
+
+
+class Asked(HttpRequest):
+    """A request of somebody signed in."""
+
+    actor: Actor
+
+
+# ── Pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@require_GET
+def chat_list(request: Asked) -> HttpResponse:
+    """The list, with room for a new conversation beside it."""
+    return render(request, "chat/page.html", {**_listed(request), "place": "list"})
+
+
+@require_GET
+def chat_new(request: Asked) -> HttpResponse:
+    return render(request, "chat/page.html", {**_listed(request), "place": "new"})
+
+
+@require_GET
+def thread(request: Asked, conversation_id: Any) -> HttpResponse:
+    """One conversation. `?at=` shows the branch through that message, `?before=` older messages."""
+    conversation = selectors.access_conversation(request.actor, conversation_id)
+    context = {**_listed(request), **_shown(request, conversation), "place": "thread"}
+    return render(request, "chat/page.html", context)
+
+
+# ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+@require_GET
+def rows(request: Asked) -> HttpResponse:
+    """The rows of the list alone."""
+    return render(request, "chat/_rows.html", _listed(request))
+
+
+@require_GET
+def turns(request: Asked, conversation_id: Any) -> HttpResponse:
+    """The messages alone. What the page has already, by `have=<key>:<version>,…`, comes as its key and nothing else."""
+    conversation = selectors.access_conversation(request.actor, conversation_id)
+    have = set(_HAVE.findall(request.GET.get("have", "")))
+    return render(request, "chat/_turns.html", {**_shown(request, conversation), "have": have})
+
+
+@require_GET
+def picker(request: Asked) -> HttpResponse:
+    """Who may answer: models with their states, and specialized AIs."""
+    search, only_models = request.GET.get("q", "").strip(), request.GET.get("only") == "models"
+    context = {
+        "models": screens.models_to_pick(request.actor, search=search),
+        "specialized": [] if only_models else screens.specialized_to_pick(request.actor, search=search),
+        "search": search,
+    }
+    return render(request, "chat/_picker.html", context)
+
+
+# ── Changes that only pages make ──────────────────────────────────────────────────────────────────────────────────
+@require_POST
+def branch(request: Asked, conversation_id: Any) -> HttpResponse:
+    """Show the branch through `message` from now on, here and wherever else this conversation is open."""
+    message = selectors.access_message(request.actor, request.POST.get("message", ""))
+    if str(message.conversation.public_id) != str(conversation_id):
+        raise NotFound(_("There is no such message."))
+    services.branch_choose(request.actor, message)
+    return HttpResponse(status=204)
+
+
+@require_POST
+def many(request: Asked) -> JsonResponse:
+    """Archive, delete or bring back several at once; says which it was done to, so that it can be undone."""
+    deed = request.POST.get("do", "")
+    if deed not in ("archive", "unarchive", "delete", "restore"):
+        raise BadInput(_("Choose what is to be done with the chosen conversations."), field="do")
+    done, refused = [], []
+    for public_id in request.POST.getlist("conversation")[:MOST_AT_ONCE]:
+        try:
+            _do(request.actor, deed, public_id)
+            done.append(public_id)
+        except OrquestradorError as error:
+            refused.append(error.message)
+    return JsonResponse({"done": done, "refused": list(dict.fromkeys(refused))})
+
+
+def _do(actor: Actor, deed: str, public_id: str) -> None:
+    if deed == "restore":
+        services.conversation_restore(actor, selectors.access_deleted_conversation(actor, public_id))
+        return
+    row = selectors.access_conversation(actor, public_id)
+    if deed == "delete":
+        services.conversation_delete(actor, row)
+    else:
+        services.conversation_update(actor, row, is_archived=deed == "archive")
+
+
+# ── Files to take away ────────────────────────────────────────────────────────────────────────────────────────────
+@require_GET
+def export(request: Asked, conversation_id: Any) -> HttpResponse:
+    """One conversation as a file: `?as=md` the branch that is shown, else all of it as JSON."""
+    conversation = selectors.access_conversation(request.actor, conversation_id)
+    name = slugify(str(conversation))[:60] or "conversation"
+    if request.GET.get("as") == "md":
+        response = HttpResponse(selectors.conversation_markdown(conversation), content_type="text/markdown; charset=utf-8")
+        return _as_file(response, f"{name}.md")
+    return _as_file(_json(selectors.conversation_json(conversation, with_messages=True)), f"{name}.json")
+
+
+@require_GET
+def export_many(request: Asked) -> HttpResponse:
+    """The chosen conversations with all that was said, as one JSON file."""
+    wanted = request.GET.getlist("conversation")[:MOST_AT_ONCE]
+    rows = [selectors.access_conversation(request.actor, public_id) for public_id in wanted]
+    found = [selectors.conversation_json(row, with_messages=True) for row in rows]
+    return _as_file(_json({"conversations": found}), f"conversations-{date.today():%Y-%m-%d}.json")
+
+
+def _json(data: dict[str, Any]) -> JsonResponse:
+    return JsonResponse(data, json_dumps_params={"ensure_ascii": False, "indent": 1})
+
+
+def _as_file(response: HttpResponse, name: str) -> HttpResponse:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+# ── What pages are filled with ────────────────────────────────────────────────────────────────────────────────────
+def _listed(request: Asked) -> dict[str, Any]:
+    asked = {"q": request.GET.get("q", "").strip(), "view": request.GET.get("view", "")}
+    if asked["view"] not in screens.VIEWS:
+        raise BadInput(_("There is no such list of conversations."), field="view")
+    page = screens.conversations_page(request.actor, search=asked["q"], view=asked["view"], cursor=request.GET.get("cursor", ""))
+    return {
+        "rows": page.rows,
+        "ideas": [
+            _("Explain this error message to me"),
+            _("Compare two ways of doing it, with a table"),
+            _("Write a function, and a test for it"),
+        ],
+        "next": page.next and "?" + urlencode({**{key: value for key, value in asked.items() if value}, "cursor": page.next}),
+        "asked": asked,
+        "is_more": "cursor" in request.GET,
+    }
+
+
+def _shown(request: Asked, conversation: Conversation) -> dict[str, Any]:
+    before = _message_of(request, conversation, "before")
+    at = _message_of(request, conversation, "at")
+    screen = screens.screen_of(
+        request.actor,
+        conversation,
+        before=before.public_id if before else None,
+        end=selectors.leaf_below(at) if at else None,
+    )
+    is_mine = conversation.owner_id == request.actor.user.pk
+    return {
+        "conversation": conversation,
+        "screen": screen,
+        "is_mine": is_mine,
+        "may_write": is_mine and request.actor.can_work,
+        "at": at,
+    }
+
+
+def _message_of(request: Asked, conversation: Conversation, name: str) -> Message | None:
+    if not request.GET.get(name):
+        return None
+    message = selectors.access_message(request.actor, request.GET[name])
+    if message.conversation_id != conversation.pk:
+        raise NotFound(_("There is no such message."))
+    return message
