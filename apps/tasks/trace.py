@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.tasks.models import AuditLog
 from apps.tasks.route_words import audit_word, feature_word, finish_word, passed_over_because, signal_word, trigger_word
+from apps.tasks.workings import weighed_of
 
 SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
 FULL_WIDTH = 50.0  # of a bar that goes to one side of the middle
@@ -47,7 +48,7 @@ def trace_of(detail: Mapping[str, Any]) -> Trace:
     candidates = detail["candidates"]
     return Trace(
         pushes=pushes_of(needs.get("features", []), feature_word, SHOWN_FEATURES),
-        steps=_steps(detail["attempts"], detail["escalations"]),
+        steps=_steps(detail["attempts"], detail["escalations"], standing_of(detail), detail["output"]),
         candidates=sorted(candidates, key=lambda one: (not one["is_chosen"], bool(one["reason"]))),
         passed_over=sum(bool(one["reason"]) for one in candidates),
     )
@@ -65,21 +66,34 @@ def pushes_of(found: list[Mapping[str, Any]], word: Any, most: int) -> list[Push
     return pushes
 
 
-def _steps(attempts: Sequence[Mapping[str, Any]], rises: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def standing_of(detail: Mapping[str, Any]) -> int | None:
+    """The place of the attempt whose text is the answer; None where that is another text (of a checker, of the cache)."""
+    verification = detail["verification"] or {}
+    if verification.get("winner") == "checker":
+        return None
+    wrote = [n for n, one in enumerate(detail["attempts"]) if not one["error_code"] and one["model"]["label"] == detail["model"]]
+    return wrote[-1] if wrote else None
+
+
+def _steps(
+    attempts: Sequence[Mapping[str, Any]], rises: Sequence[Mapping[str, Any]], standing: int | None, output: str
+) -> list[dict[str, Any]]:
     """A rise stands before the attempt that it led to. Of a round before the last only its rises are kept."""
     left = [{**rise, "trigger_word": trigger_word(rise["trigger"])} for rise in rises]
     steps: list[dict[str, Any]] = []
-    for attempt in attempts:
+    for number, attempt in enumerate(attempts):
         place = next((n for n, rise in enumerate(left, 1) if rise["to"] == attempt["model"]["label"]), 0)
         steps += [{"rise": rise} for rise in left[:place]]
-        steps.append({"attempt": _attempt(attempt)})
+        before = next((rise["previous_output"] for rise in rises if rise["from"] == attempt["model"]["label"]), "")
+        steps.append({"attempt": _attempt(attempt, output if number == standing else before)})
         left = left[place:]
     return steps + [{"rise": rise} for rise in left]
 
 
-def _attempt(found: Mapping[str, Any]) -> dict[str, Any]:
+def _attempt(found: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {
         **found,
+        "weighed": weighed_of(found.get("hallucination"), text),
         "pushes": pushes_of(found["signals"], signal_word, SHOWN_SIGNALS),
         "finish_word": finish_word(found.get("finish_reason")),
     }

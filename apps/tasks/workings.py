@@ -73,6 +73,63 @@ class Working:
         return bool(self.confidence or self.divergence or self.factors)
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The score of hallucination of one answer, for a page: `base` and the values of `factors` make `score`."""
+
+    score: float
+    base: float
+    factors: tuple[Row, ...]
+    missing: str
+    marked: tuple[Piece, ...]
+    found: tuple[tuple[str, str], ...]  # what counts against it, in words, with a quote
+    is_bound: bool
+    is_partial: bool
+
+
+def weighed_of(findings: Detail | None, text: str) -> Weighed | None:
+    """What the engine stored of a text as `templates/tasks/_marked.html` shows it; None where the text was never weighed."""
+    assessment = (findings or {}).get("assessment")
+    if not findings or not assessment:
+        return None
+    return Weighed(
+        score=assessment["score"],
+        base=assessment["base"],
+        factors=tuple(_factor_row(factor) for factor in assessment["factors"]),
+        missing=", ".join(_evidence_word(name) for name in assessment["missing"]),
+        marked=marked(text, _spans(findings)),
+        found=tuple((against_word(item["kind"]), item.get("quote") or "") for item in findings["items"]),
+        is_bound=findings["is_bound"],
+        is_partial=assessment["is_partial"],
+    )
+
+
+def weighed_json(findings: Detail | None) -> dict[str, Any] | None:
+    """The same for programs: names stay codes beside their words, spans are characters of the answer."""
+    assessment = (findings or {}).get("assessment")
+    if not findings or not assessment:
+        return None
+    return {
+        "score": assessment["score"],
+        "base": assessment["base"],
+        "factors": [
+            {"name": one["name"], "label": factor_word(one["name"]), "score": one["score"], "contribution": one["contribution"]}
+            for one in assessment["factors"]
+        ],
+        "spans": [
+            {"start": start, "end": end, "reason": code, "label": reason_word(code)}
+            for start, end, code in _coded_spans(findings)
+        ],
+        "against": [
+            {"kind": item["kind"], "label": against_word(item["kind"]), "score": item["score"], "quote": item.get("quote") or ""}
+            for item in findings["items"]
+        ],
+        "missing": assessment["missing"],
+        "kept_to_sources": findings["is_bound"],
+        "is_partial": assessment["is_partial"],
+    }
+
+
 def with_workings(detail: Detail, trace: Sequence[Detail]) -> dict[str, Any]:
     """The detail, each of its steps with its `working`."""
     found = workings_of(detail, trace)
@@ -240,11 +297,15 @@ def _factor_row(factor: Detail) -> Row:
 
 
 def _spans(findings: Detail) -> list[tuple[int, int, str]]:
-    """Of what counts against the draft, and of detectors that spoke up although it did not suffice."""
+    return [(start, end, reason_word(code)) for start, end, code in _coded_spans(findings)]
+
+
+def _coded_spans(findings: Detail) -> list[tuple[int, int, str]]:
+    """Of what counts against the draft, and of detectors that spoke up although it did not suffice; each once."""
     items = [span for item in findings.get("items") or () for span in item.get("spans") or ()]
     factors = (findings.get("assessment") or {}).get("factors") or ()
     loud = [span for factor in factors if factor["contribution"] >= 1.0 for span in factor.get("spans") or ()]
-    return [(span["start"], span["end"], reason_word(span["reason"])) for span in (*items, *loud)]
+    return list(dict.fromkeys((span["start"], span["end"], span["reason"]) for span in (*items, *loud)))
 
 
 def marked(text: str, spans: Iterable[tuple[int, int, str]]) -> tuple[Piece, ...]:

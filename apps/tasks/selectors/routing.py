@@ -20,6 +20,7 @@ from apps.providers.selectors import access_model, models_visible
 from apps.tasks.models import AuditLog, EscalationRule, RoutingSettings, TaskExecution
 from apps.tasks.routing_words import no_answer_because, not_verified_because, passed_over_because
 from apps.tasks.selectors.tasks import model_reference, money, percent
+from apps.tasks.workings import weighed_json
 
 SEATS = ("initial_model__provider", "current_model__provider")
 
@@ -130,6 +131,7 @@ def execution_detail(row: TaskExecution) -> dict[str, Any]:
         "candidates": [_candidate(one) for one in found.get("selection", {}).get("considered", [])],
         "is_exploring": found.get("selection", {}).get("is_exploring", False),
         "attempts": found.get("attempts", []),
+        "hallucination": execution_hallucination(row),
         "tool_calls": found.get("tool_calls", []),
         "finish_reason": found.get("finish_reason"),
         "verification": found.get("verification"),
@@ -138,6 +140,18 @@ def execution_detail(row: TaskExecution) -> dict[str, Any]:
         "escalations": execution_escalations(row),
         "calls": execution_calls(row),
     }
+
+
+def execution_hallucination(row: TaskExecution) -> dict[str, Any] | None:
+    """The score of hallucination of the answer that stands, as programs and the chat have it. No query.
+
+    None where the answer is not that of a weighed attempt: from the cache, or the checker's own.
+    """
+    attempts, verification = row.metadata.get("attempts", []), row.metadata.get("verification") or {}
+    if verification.get("winner") == "checker":
+        return None
+    wrote = [one for one in attempts if not one["error_code"] and one["model"]["label"] == row.model_name]
+    return weighed_json(wrote[-1].get("hallucination")) if wrote else None
 
 
 def execution_escalations(row: TaskExecution) -> list[dict[str, Any]]:

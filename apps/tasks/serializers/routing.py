@@ -197,6 +197,10 @@ class ExecutionSerializer(ExecutionCardSerializer):
     candidates = serializers.ListField(child=serializers.DictField(), help_text="Every model, and why it was not asked.")
     is_exploring = serializers.BooleanField()
     attempts = serializers.ListField(child=serializers.DictField(), help_text="Each answer with the signals of its confidence.")
+    hallucination = serializers.DictField(
+        allow_null=True,
+        help_text="Score 0-100 of the answer, the part of each detector, spans in it, what was not at hand.",
+    )
     tool_calls = serializers.ListField(child=serializers.DictField())
     finish_reason = serializers.CharField(allow_null=True)
     verification = serializers.DictField(allow_null=True, help_text="Who checked, what was found, who settled it.")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from apps.tasks.engine.cast import cast_from
-from apps.tasks.engine.inspection import inspect
 from apps.tasks.engine.routing.types import Attempt, RoutedPrompt, SecondOpinion
+from apps.tasks.engine.routing.weighing import CUT_SHORT, findings_of
 from apps.tasks.engine.tiebreak import settle
 from apps.tasks.engine.types import Draft, PlannedSubtask
 from apps.tasks.engine.validate import validate
 
 if TYPE_CHECKING:
     from apps.tasks.engine.route import RouteContext
-
-CUT_SHORT = ("length", "content_filter")
 
 
 async def second_opinion(prompt: RoutedPrompt, attempt: Attempt, ctx: RouteContext) -> SecondOpinion:
@@ -31,7 +29,7 @@ async def second_opinion(prompt: RoutedPrompt, attempt: Attempt, ctx: RouteConte
     task_context = ctx.as_task_context()
     usable = [candidate for candidate in await ctx.candidates() if not candidate.unavailable]
     cast = cast_from(usable, task_context.task, question, (), await ctx.personas())
-    findings = inspect(question, {}, draft, task_context)
+    findings = attempt.findings or findings_of(prompt, attempt.model, attempt.completion)
     check = await validate(question, {}, draft, cast, task_context)
     settlement = await settle(question, {}, draft, check, cast, task_context)
     return SecondOpinion(findings, check, settlement)
