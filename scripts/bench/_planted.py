@@ -1,34 +1,21 @@
-"""Right answers, and the same answers with one fault of a known kind planted in each. The same ones every time."""
+"""Practice questions with planted faults, made anew from the generator of the practice models' lessons.
+
+The product ships the first of them as a file (apps/tasks/planted/practice.json): `python -m scripts.bench._planted` writes it.
+"""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict
 
+from apps.tasks.planted import FOLDER, KINDS, Case, general_cases
 from scripts.train_practice.questions import WORDS, Question, arithmetic, word_task
 
-FILE = Path(__file__).with_name("validator_cases.json")
-KINDS = ("wrong_number", "negation", "missing", "source", "unit", "off_topic", "truncated")
+__all__ = ["KINDS", "Case", "general_cases", "practice_cases"]
 SEED = 20_261_121
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """An answer to judge. `kind`: the fault in it; "" where it is right. `key`: one for each case."""
-
-    key: str
-    language: str
-    question: str
-    answer: str
-    criteria: tuple[str, ...] = ()
-    kind: str = ""
-
-    @property
-    def is_right(self) -> bool:
-        return not self.kind
+SHIPPED = 100
 
 
 def practice_cases(number: int) -> list[Case]:
@@ -59,29 +46,6 @@ def _of_practice(place: int, question: Question, rng: random.Random) -> Iterator
         yield case(" ".join(words[:-1]), "missing")
 
 
-def general_cases() -> list[Case]:
-    """Short works in English and Portuguese with their criteria, from the file beside this one."""
-    entries = json.loads(FILE.read_text(encoding="utf-8"))
-    following = [*entries[1:], entries[0]]
-    return [case for entry, other in zip(entries, following, strict=True) for case in _of_entry(entry, other["answer"])]
-
-
-def _of_entry(entry: dict, answer_to_another: str) -> Iterator[Case]:
-    right = entry["answer"]
-    planted = {"": right}
-    for kind in ("wrong_number", "negation", "unit"):
-        if entry[kind]:
-            planted[kind] = _replaced(entry, *entry[kind])
-    planted["missing"] = _replaced(entry, entry["missing"], "")
-    planted["source"] = right + entry["source"]
-    planted["off_topic"] = answer_to_another
-    planted["truncated"] = right[: len(right) * 3 // 5]
-    for kind, answer in planted.items():
-        key = f"{entry['id']}/{kind or 'right'}"
-        yield Case(key, entry["language"], entry["question"], answer, tuple(entry["criteria"]), kind)
-
-
-def _replaced(entry: dict, old: str, new: str) -> str:
-    if entry["answer"].count(old) != 1:
-        raise ValueError(f"{entry['id']}: {old!r} does not stand in the answer exactly once")
-    return entry["answer"].replace(old, new)
+if __name__ == "__main__":
+    lines = [json.dumps(asdict(case), ensure_ascii=False) for case in practice_cases(SHIPPED)]
+    (FOLDER / "practice.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", "utf-8")

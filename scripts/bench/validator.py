@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import hashlib
 import json
 import os
 import sys
@@ -104,40 +103,25 @@ def _chosen_rows(names: Sequence[str]) -> list[Any]:
     return found
 
 
-class BenchContext:
-    """What validate and settle use of a context, over one connection to the models."""
+def asker(calls: Any, rows: dict[str, Any], bill: Bill) -> Any:
+    """How the stages ask a model, over one connection to all of them; what it costs goes on the bill."""
+    from apps.providers.contract import Completion
+    from apps.providers.services import cost_of
+    from apps.tasks.engine.context import request_of
+    from apps.tasks.engine.types import Answer
 
-    def __init__(self, calls: Any, rows: dict[str, Any], case: Case, bill: Bill) -> None:
-        from apps.tasks.engine.types import Policy, TaskSpec
-
-        self._calls, self._rows, self._case, self._bill = calls, rows, case, bill
-        policy = Policy(on_too_few_models="continue")
-        self.task = TaskSpec(id=case.key, title=case.question[:80], description=case.question, category="general", policy=policy)
-
-    async def candidates(self) -> list[Any]:
-        return []
-
-    async def note(self, event: str, **data: Any) -> None:
-        return None
-
-    def coin(self, what: str) -> bool:
-        return bool(hashlib.sha256(f"{self._case.key}/{what}".encode()).digest()[0] & 1)
-
-    async def ask(self, model: Any, prompt: Any) -> Any:
-        from apps.providers.contract import Completion
-        from apps.providers.services import cost_of
-        from apps.tasks.engine.context import request_of
-        from apps.tasks.engine.types import Answer
-
-        row = self._rows[model.id]
-        async for item in self._calls.stream(row, request_of(model, prompt)):
+    async def ask(model: Any, prompt: Any) -> Any:
+        row = rows[model.id]
+        async for item in calls.stream(row, request_of(model, prompt)):
             if isinstance(item, Completion):
                 cost = cost_of(row, item.usage)
-                self._bill.calls += 1
-                self._bill.cost_usd += cost or Decimal(0)
-                self._bill.is_partial |= cost is None
+                bill.calls += 1
+                bill.cost_usd += cost or Decimal(0)
+                bill.is_partial |= cost is None
                 return Answer(model, item)
         raise RuntimeError("a stream ended without a completion")
+
+    return ask
 
 
 # ── measuring ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -165,43 +149,24 @@ async def _measure(rows: Sequence[Any], cases: Sequence[Case]) -> list[dict[str,
         await calls.aclose()
 
 
-def _draft(case: Case) -> Any:
-    from apps.tasks.engine.types import Draft, ModelRef
-
-    return Draft(case.answer, ModelRef("author", "", "", "the author", "the author of these cases"))
-
-
-def _step(case: Case) -> Any:
-    from apps.tasks.engine.types import PlannedSubtask
-
-    return PlannedSubtask(order=1, title="Answer", description=case.question, acceptance_criteria=case.criteria)
-
-
 async def _checked(calls: Any, rows: dict[str, Any], checker: Any, case: Case, bill: Bill) -> tuple[Judged, Any]:
-    from apps.tasks.engine.types import Cast
-    from apps.tasks.engine.validate import validate
+    from apps.tasks.engine.judging import Bench, judge_answer
 
-    context: Any = BenchContext(calls, rows, case, bill)
-    draft = _draft(case)
-    check = await validate(_step(case), {}, draft, Cast((draft.by,), (checker,), ()), context)
-    if check.divergence is None:
-        return Judged(case, None), check
-    accepted = check.divergence.total <= context.task.policy.divergence_threshold
-    return Judged(case, accepted, wants_judge=not accepted), check
+    bench = Bench(case.key, case.question, asker(calls, rows, bill))
+    found = await judge_answer(checker, case.answer, bench, criteria=case.criteria)
+    return Judged(case, found.accepted, wants_judge=found.wants_judge), found
 
 
-async def _settled(calls: Any, rows: dict[str, Any], judge: Any, judged: Judged, check: Any, bill: Bill) -> Judged:
+async def _settled(calls: Any, rows: dict[str, Any], judge: Any, judged: Judged, found: Any, bill: Bill) -> Judged:
     """A dispute is settled as in a task: the answer stands when the judge is for its author."""
-    from apps.tasks.engine.tiebreak import settle
-    from apps.tasks.engine.types import Cast
+    from apps.tasks.engine.judging import Bench, settle_dispute
 
     if not judged.wants_judge:
         return judged
-    context: Any = BenchContext(calls, rows, judged.case, bill)
-    draft = _draft(judged.case)
-    settlement = await settle(_step(judged.case), {}, draft, check, Cast((draft.by,), (), (judge,)), context)
-    settled = None if settlement.ruling is None else settlement.ruling.winner == "author"
-    return Judged(judged.case, judged.accepted, settled, wants_judge=True)
+    case = judged.case
+    bench = Bench(case.key, case.question, asker(calls, rows, bill))
+    winner = await settle_dispute(judge, case.answer, found, bench, criteria=case.criteria)
+    return Judged(case, judged.accepted, winner == "author" if winner else None, wants_judge=True)
 
 
 # ── telling ───────────────────────────────────────────────────────────────────────────────────────────────────────

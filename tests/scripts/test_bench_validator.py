@@ -73,3 +73,10 @@ def test_with_a_judge_what_was_disputed_is_as_the_judge_said() -> None:
     found = tally(ALL, with_judge=True)
     assert (found.rejects, found.accepts) == (Rate(0, 2), {"unit": Rate(2, 3)})
     assert found.without_verdict == 2
+
+
+def test_the_practice_cases_that_ship_are_those_that_the_generator_makes() -> None:
+    from apps.tasks.planted import practice_questions, shipped_practice_cases
+
+    assert shipped_practice_cases(40) == shipped_practice_cases(100)[: len(shipped_practice_cases(40))]
+    assert shipped_practice_cases(10_000) == practice_cases(practice_questions())
