@@ -248,7 +248,7 @@ class NotificationsViewSet(TeamViewSet):
         request=None,
         responses=inline_serializer("NotificationsRead", {"read": serializers.IntegerField()}),
     )
-    @action(detail=False, methods=["post"], url_path="read")
+    @action(detail=False, methods=["post"], url_path="read-all")
     def read_all(self, request: Request) -> Response:
         """Mark all as read."""
         return Response({"read": services.notifications_read(self.actor)})

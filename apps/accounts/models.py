@@ -126,6 +126,17 @@ class Invitation(Row):
         return self.accepted_at is None and self.expires_at > timezone.now()
 
 
+NOTE_LOOKS = {  # how a kind of notification looks: icon, tone
+    "task_completed": ("ok", "ok"),
+    "task_failed": ("problem", "bad"),
+    "task_needs_you": ("hand", "warn"),
+    "budget_alert": ("money", "warn"),
+    "budget_refused": ("money", "bad"),
+    "account_low": ("bank", "warn"),
+    "download_failed": ("download", "bad"),
+}
+
+
 class Notification(Row):
     """Something a person should know, in the page's bell."""
 
@@ -148,6 +159,14 @@ class Notification(Row):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def icon(self) -> str:
+        return NOTE_LOOKS.get(self.kind, ("info", "info"))[0]
+
+    @property
+    def tone(self) -> str:
+        return NOTE_LOOKS.get(self.kind, ("info", "info"))[1]
 
 
 class SignIn(Row):

@@ -56,8 +56,8 @@ def link_open(token: str) -> Invitation | None:
 
 
 def notifications_visible(actor: Actor) -> QuerySet[Notification]:
-    """The person's own, newest first."""
-    return Notification.objects.filter(user=actor.user).order_by("-created_at", "-pk")
+    """The person's own, of all their teams, newest first."""
+    return Notification.objects.filter(user=actor.user).select_related("team").order_by("-created_at", "-pk")
 
 
 def access_notification(actor: Actor, public_id: uuid.UUID) -> Notification:

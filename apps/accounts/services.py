@@ -1,28 +1,29 @@
-"""Everything that changes people, teams and invitations. Signing in and tokens are in `sessions.py`."""
+"""Everything that changes people, teams and invitations. Signing in and tokens are in `sessions.py`,
+notifications in `notifying.py`."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
 from datetime import timedelta
 
-from celery import current_app
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
-from django.core.mail import send_mail
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import sessions
 from apps.accounts.actor import Actor
 from apps.accounts.contract import TeamCreated
 from apps.accounts.errors import LastOwner, LinkNotUsable
-from apps.accounts.models import Invitation, Membership, Notification, Role, Team, User
-from apps.common import events, live
+from apps.accounts.models import Invitation, Membership, Role, Team, User
+from apps.accounts.notifying import notification_send_mail as notification_send_mail
+from apps.accounts.notifying import notifications_read as notifications_read
+from apps.accounts.notifying import notify as notify
+from apps.common import events
 from apps.common.errors import BadInput, Conflict, NotAllowed, NotFound
 
 INVITATION_LIFE = timedelta(days=7)
@@ -318,42 +319,6 @@ def _take_link(token: str, *, is_for_team: bool) -> Invitation:
     if not links.filter(accepted_at=None, expires_at__gt=now).update(accepted_at=now, updated_at=now):
         raise LinkNotUsable()
     return links.select_related("team").get()
-
-
-# ── Notifications ─────────────────────────────────────────────────────────────────────────────────────────────────
-def notify(user: User, *, kind: str, title: str, body: str = "", url: str = "") -> Notification:
-    """Tell a person something: in the bell, live in open pages, and by e-mail where the installation can send it."""
-    notification = Notification.objects.create(user=user, kind=kind, title=title[:200], body=body, url=url[:300])
-    data = {
-        "id": str(notification.public_id),
-        "kind": kind,
-        "title": notification.title,
-        "body": body,
-        "url": notification.url,
-        "created_at": notification.created_at.isoformat(),
-    }
-    transaction.on_commit(lambda: live.publish(f"user:{user.public_id}", "notification", data))
-    if settings.EMAIL_HOST:
-        public_id = str(notification.public_id)
-        transaction.on_commit(lambda: current_app.send_task("apps.accounts.jobs.notification_mail", [public_id]))
-    return notification
-
-
-def notifications_read(actor: Actor, *, only: uuid.UUID | None = None) -> int:
-    """Mark the person's unread notifications as read, or only one of them; gives how many that were."""
-    unread = Notification.objects.filter(user=actor.user, read_at=None)
-    if only:
-        unread = unread.filter(public_id=only)
-    now = timezone.now()
-    return unread.update(read_at=now, updated_at=now)
-
-
-def notification_send_mail(notification: Notification) -> None:
-    """One notification as an e-mail in the person's language."""
-    with translation.override(notification.user.language or settings.LANGUAGE_CODE):
-        ending = _("Open Orquestrador to see it.")
-        body = "\n\n".join(part for part in (notification.body, ending) if part)
-        send_mail(f"Orquestrador: {notification.title}", body, None, [notification.user.email])
 
 
 # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────

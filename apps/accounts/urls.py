@@ -25,5 +25,7 @@ urlpatterns = [
     path("teams/new/", views.team_new, name="team_new"),
     path("language/", views.language, name="language"),
     path("notifications/", views.notifications, name="notifications"),
-    path("notifications/read/", views.notifications_read, name="notifications_read"),
+    path("notifications/read-all/", views.notifications_read, name="notifications_read"),
+    path("notifications/<uuid:notification_id>/", views.notification_open, name="notification"),
+    path("notifications/<uuid:notification_id>/read/", views.notification_read, name="notification_read"),
 ]

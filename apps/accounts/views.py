@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import forms, selectors, services, sessions
 from apps.accounts.actor import Actor
@@ -22,7 +22,10 @@ from apps.accounts.errors import LinkNotUsable, SignInRefused
 from apps.accounts.middleware import TEAM_IN_SESSION, open_to_strangers
 from apps.accounts.models import Role, User
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.paging import page_of
 from apps.common.problems import problem_json, problem_of
+
+IN_THE_BELL = 20
 
 
 class AskedBy(HttpRequest):
@@ -285,13 +288,36 @@ def language(request: HttpRequest) -> HttpResponse:
     return _with_language(redirect(_next(request)), wanted)
 
 
-@require_http_methods(["GET"])
+@require_GET
 def notifications(request: AskedBy) -> HttpResponse:
-    """The bell's list: as a fragment for htmx, else as a page."""
-    rows = selectors.notifications_visible(request.actor)[:50]
-    is_fragment = request.headers.get("HX-Request") == "true"
-    name = "accounts/_notifications.html" if is_fragment else "accounts/notifications.html"
-    return render(request, name, {"notifications": rows, "unread": selectors.notifications_unread(request.actor)})
+    """The bell's list as a fragment for htmx; else a page with all of them, `?unread=1` for those not read yet."""
+    rows = selectors.notifications_visible(request.actor)
+    unread = selectors.notifications_unread(request.actor)
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "accounts/_notifications.html", {"notifications": rows[:IN_THE_BELL], "unread": unread})
+    only_unread = request.GET.get("unread") == "1"
+    page = page_of(
+        rows.filter(read_at=None) if only_unread else rows, ordering=("-created_at",), cursor=request.GET.get("cursor", "")
+    )
+    context = {"notifications": page.rows, "page": page, "unread": unread, "only_unread": only_unread}
+    return render(request, "accounts/notifications.html", context)
+
+
+@require_GET
+def notification_open(request: AskedBy, notification_id: uuid.UUID) -> HttpResponse:
+    """Marks it as read and leads to the thing, in the team whose it is."""
+    note = selectors.access_notification(request.actor, notification_id)
+    services.notifications_read(request.actor, only=note.public_id)
+    if note.team is not None and selectors.teams_visible(request.actor).filter(pk=note.team.pk).exists():
+        request.session[TEAM_IN_SESSION] = str(note.team.public_id)
+    is_ours = url_has_allowed_host_and_scheme(note.url, allowed_hosts=None)
+    return redirect(note.url if note.url and is_ours else "accounts:notifications")
+
+
+@require_POST
+def notification_read(request: AskedBy, notification_id: uuid.UUID) -> HttpResponse:
+    services.notifications_read(request.actor, only=selectors.access_notification(request.actor, notification_id).public_id)
+    return redirect("accounts:notifications")
 
 
 @require_POST

@@ -228,5 +228,5 @@ def test_notifications_are_listed_newest_first_and_marked_as_read(client, actor)
     read = client.post(f"/api/notifications/{rows[0]['id']}/read/")
     assert read.json()["read_at"]
     assert [row["title"] for row in client.get("/api/notifications/?unread=true").json()["results"]] == ["One"]
-    assert client.post("/api/notifications/read/").json() == {"read": 1}
+    assert client.post("/api/notifications/read-all/").json() == {"read": 1}
     assert not Notification.objects.filter(read_at=None).exists()

@@ -11,7 +11,7 @@ from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from apps.accounts import jobs, selectors, services
+from apps.accounts import jobs, notifying, selectors, services
 from apps.accounts.contract import TeamCreated
 from apps.accounts.errors import LastOwner, LinkNotUsable
 from apps.accounts.models import Membership, Role, Team, User
@@ -159,11 +159,11 @@ def test_a_notification_reaches_open_pages_when_it_is_committed(monkeypatch, dja
     [(topic, kind, data)] = told
     assert (topic, kind) == (f"user:{user.public_id}", "notification")
     assert data["id"] == str(made.public_id)
-    assert set(data) == {"id", "kind", "title", "body", "url", "created_at"}
+    assert set(data) == {"event", "id", "kind", "title", "body", "url", "created_at", "unread"}
 
 
 def test_a_notification_is_mailed_in_the_persons_language():
-    made = services.notify(make_user(language="en"), kind="task_completed", title="Done", body="Read it.")
+    made = services.notify(make_user(language="en"), kind="task_completed", title="Done", text="Read it.")
     jobs.notification_mail(str(made.public_id))
     assert mail.outbox[0].subject == "Orquestrador: Done"
     assert mail.outbox[0].to == [made.user.email]
@@ -174,7 +174,7 @@ def test_where_mail_can_be_sent_a_notification_becomes_a_job_after_the_commit(
 ):
     settings.EMAIL_HOST = "mail.example.org"
     sent = []
-    monkeypatch.setattr(services.current_app, "send_task", lambda *job: sent.append(job))
+    monkeypatch.setattr(notifying.current_app, "send_task", lambda *job: sent.append(job))
     with django_capture_on_commit_callbacks(execute=True):
         made = services.notify(make_user(), kind="task_completed", title="Done")
         assert sent == []

@@ -195,8 +195,9 @@ def _tell(person: User, account: ExternalAccount, left: Decimal, level: Decimal)
             kind="account_low",
             title=_("%(account)s is running low: %(left)s left")
             % {"account": account, "left": amount_in(left, account.currency)},
-            body=_("You asked to be told below %s.") % amount_in(level, account.currency),
+            text=_("You asked to be told below %s.") % amount_in(level, account.currency),
             url=reverse("providers:account", args=[account.public_id]),
+            team=account.team,
         )
 
 

@@ -35,7 +35,7 @@ def spending_tell(budget: Budget, now: datetime) -> None:
                 "limit": cost(budget.limit_usd),
                 "when": budget_words.moment(budget.renews_at(now)),
             }
-            _tell(person, "budget_alert", title % {"budget": _called(budget)}, body)
+            _tell(person, budget, "budget_alert", title % {"budget": _called(budget)}, body)
 
 
 def refusal_tell(refused: OverBudget) -> None:
@@ -58,11 +58,11 @@ def _refusal_told(refused: OverBudget) -> None:
     for person in _to_be_told(budget):
         with translation.override(person.language or settings.LANGUAGE_CODE):
             title = _("A call was refused by %(budget)s") % {"budget": _called(budget)}
-            _tell(person, "budget_refused", title, budget_words.refusal(refused.budget))
+            _tell(person, budget, "budget_refused", title, budget_words.refusal(refused.budget))
 
 
-def _tell(person: User, kind: str, title: str, body: str) -> None:
-    notify(person, kind=kind, title=title, body=body, url=reverse("providers:budgets"))
+def _tell(person: User, budget: Budget, kind: str, title: str, text: str) -> None:
+    notify(person, kind=kind, title=title, text=text, url=reverse("providers:budgets"), team=budget.team)
 
 
 def _to_be_told(budget: Budget) -> list[User]:

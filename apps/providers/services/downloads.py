@@ -8,11 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import groupby
 
+from django.conf import settings
 from django.db.models import Q
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
+from apps.accounts.services import notify
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.adapters import load_options_of
@@ -141,6 +144,7 @@ def _due(actor: Actor | None) -> list[tuple[Provider, list[ModelDownload]]]:
 
 
 def _store(download: ModelDownload, progress: DownloadProgress | None, last_error: str) -> None:
+    has_failed_now = progress is not None and progress.state == State.FAILED and download.state != State.FAILED
     if progress:
         download.state = progress.state
         for field in ("downloaded_bytes", "total_bytes"):  # what was known stays known
@@ -151,3 +155,15 @@ def _store(download: ModelDownload, progress: DownloadProgress | None, last_erro
     download.checked_at = timezone.now()
     download.save(update_fields=_PROGRESS)
     changed(download.provider.team_id, downloads=[download.public_id])
+    if has_failed_now:
+        _tell_of_failure(download)
+
+
+def _tell_of_failure(download: ModelDownload) -> None:
+    person = download.owner
+    if person is None or not person.is_active:
+        return
+    with translation.override(person.language or settings.LANGUAGE_CODE):
+        title = _("The download of %s failed") % download.name
+    team = download.provider.team
+    notify(person, kind="download_failed", title=title, text=download.last_error, url=reverse("providers:downloads"), team=team)

@@ -136,8 +136,8 @@ def _tell_owner(task: Task, kind: str) -> None:
     task.refresh_from_db()
     if task.owner is not None:
         with translation.override(task.owner.language or settings.LANGUAGE_CODE):
-            title, body = messages.headline(kind, task.title), messages.explain_row(task)
-        notify(task.owner, kind=kind, title=title, body=body, url=f"/tasks/{task.public_id}/")
+            title, text = messages.headline(kind, task.title), messages.explain_row(task)
+        notify(task.owner, kind=kind, title=title, text=text, url=f"/tasks/{task.public_id}/", team=task.team)
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,73 @@
+"""Telling people things: in the bell, live in the pages that they have open, and by e-mail where it can be sent."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from apps.accounts.actor import Actor
+from apps.accounts.models import Notification, Team, User
+from apps.common import live
+
+
+def notify(person: User, *, kind: str, title: str, text: str = "", url: str = "", team: Team | None = None) -> Notification:
+    """Tell a person something, with the commit of the caller's transaction. `url` leads to the thing, which is `team`'s."""
+    note = Notification.objects.create(user=person, team=team, kind=kind, title=title[:200], body=text, url=url[:300])
+    transaction.on_commit(lambda: live.publish(_topic(person), "notification", _told(note)))
+    if settings.EMAIL_HOST:
+        public_id = str(note.public_id)
+        transaction.on_commit(lambda: current_app.send_task("apps.accounts.jobs.notification_mail", [public_id]))
+    return note
+
+
+def notifications_read(actor: Actor, *, only: uuid.UUID | None = None) -> int:
+    """Mark the person's unread notifications as read, or only one of them; gives how many that were."""
+    unread = Notification.objects.filter(user=actor.user, read_at=None)
+    if only:
+        unread = unread.filter(public_id=only)
+    now = timezone.now()
+    count = unread.update(read_at=now, updated_at=now)
+    if count:
+        transaction.on_commit(lambda: live.publish(_topic(actor.user), "notification", _seen(actor.user)))
+    return count
+
+
+def notification_send_mail(notification: Notification) -> None:
+    """One notification as an e-mail in the person's language."""
+    with translation.override(notification.user.language or settings.LANGUAGE_CODE):
+        ending = _("Open Orquestrador to see it.")
+        body = "\n\n".join(part for part in (notification.body, ending) if part)
+        send_mail(f"Orquestrador: {notification.title}", body, None, [notification.user.email])
+
+
+def _topic(person: User) -> str:
+    return f"user:{person.public_id}"
+
+
+def _told(note: Notification) -> dict[str, Any]:
+    """`unread` is the number beside the bell from now on: pages show it as it is, so that none counts twice."""
+    return {
+        "event": "new",
+        "id": str(note.public_id),
+        "kind": note.kind,
+        "title": note.title,
+        "body": note.body,
+        "url": note.url,
+        "created_at": note.created_at.isoformat(),
+        "unread": _unread(note.user),
+    }
+
+
+def _seen(person: User) -> dict[str, Any]:
+    return {"event": "read", "unread": _unread(person)}
+
+
+def _unread(person: User) -> int:
+    return Notification.objects.filter(user=person, read_at=None).count()
