@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.chat import selectors, services
+from apps.chat import attaching, rating, selectors, services
 from apps.chat import serializers as shapes
-from apps.chat.models import Conversation, Message
+from apps.chat.models import Attachment, Conversation, Message
 from apps.common.api import TeamViewSet
+from apps.common.errors import BadInput
 from apps.common.idempotency import idempotent
 
 
@@ -74,7 +78,7 @@ class ConversationsViewSet(TeamViewSet):
         conversation = self.get_object()
         rows = conversation.messages.select_related("conversation", "parent", "model", "execution").order_by("pk")
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response([selectors.message_json(row) for row in page or []])
+        return self.get_paginated_response(selectors.messages_json(self.actor, page or []))
 
     @idempotent
     def _say(self, request: Request, id: str) -> Response:
@@ -84,6 +88,17 @@ class ConversationsViewSet(TeamViewSet):
         question, answer = services.message_send(self.actor, conversation, **asked.validated_data)
         said = {"question": selectors.message_json(question), "answer": selectors.message_json(answer)}
         return Response(said, status.HTTP_201_CREATED)
+
+    @extend_schema(request={"multipart/form-data": shapes.UploadSerializer}, responses={201: shapes.AttachmentSerializer})
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser], filterset_class=None)
+    def attachments(self, request: Request, id: str) -> Response:
+        """Attach a file that is to be sent with a message here: an image, a PDF or a text. What it is, its content says."""
+        conversation = self.get_object()
+        upload = request.FILES.get("file")
+        if upload is None:
+            raise BadInput(_("Send the file as “file”."), field="file")
+        file = attaching.attachment_add(self.actor, conversation, upload)
+        return Response(attaching.attached_json(file), status.HTTP_201_CREATED)
 
     @extend_schema(parameters=[OpenApiParameter("as", str, enum=["json", "md"])], responses={200: dict})
     @action(detail=True, methods=["get"])
@@ -133,8 +148,68 @@ class MessagesViewSet(TeamViewSet):
         """Have a different AI read it. The verdict comes to `check`; a `chat:update` tells when."""
         return self._answer(services.message_verify(self.actor, self.get_object()), status.HTTP_202_ACCEPTED)
 
+    @extend_schema(request=shapes.RateSerializer, responses=shapes.MessageSerializer)
+    @action(detail=True, methods=["post"])
+    def rate(self, request: Request, id: str) -> Response:
+        """What you think of an answer: a thumb up or down, or null to take it back. One for each person and answer."""
+        row = self.get_object()
+        asked = shapes.RateSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        rating.message_rate(self.actor, row, **asked.validated_data)
+        return self._answer(row)
+
+    @extend_schema(request=None, responses=shapes.MessageSerializer)
+    @action(detail=True, methods=["post"], url_path="use-alternative")
+    def use_alternative(self, request: Request, id: str) -> Response:
+        """While its model is being loaded: have the alternative in `stage` answer now. The load goes on."""
+        return self._answer(services.message_use_alternative(self.actor, self.get_object()))
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(selectors.messages_json(self.actor, page or []))
+
+    def retrieve(self, request: Request, id: str) -> Response:
+        return self._answer(self.get_object())
+
     def _answer(self, row: Message, status_: int = status.HTTP_200_OK) -> Response:
-        return Response(selectors.message_json(row), status_)
+        return Response(selectors.messages_json(self.actor, [row])[0], status_)
 
 
-router_entries = [("conversations", ConversationsViewSet), ("messages", MessagesViewSet)]
+class AttachmentsViewSet(TeamViewSet):
+    """Files of conversations that I may read."""
+
+    visible = staticmethod(selectors.attachments_visible)
+    access = staticmethod(selectors.access_attachment)
+    queryset = Attachment.objects.all()
+    serializer_class = shapes.AttachmentSerializer
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Throw away a file that was not sent yet."""
+        attaching.attachment_delete(self.actor, self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses={(200, "application/octet-stream"): bytes})
+    @action(detail=True, methods=["get"])
+    def content(self, request: Request, id: str) -> HttpResponse:
+        """The image, or the text that was read from the file."""
+        return file_response(self.get_object())
+
+
+def file_response(file: Attachment) -> HttpResponse:
+    """What others made is shown as an image or saved, never run: no sniffing, no scripts, no origin of ours."""
+    is_image = file.kind == Attachment.Kind.IMAGE
+    media_type = file.media_type if is_image else "text/plain; charset=utf-8"
+    response = HttpResponse(bytes(file.data) if is_image else file.text.encode(), content_type=media_type)
+    name = file.name if is_image or file.kind == Attachment.Kind.TEXT else f"{file.name}.txt"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=not is_image, filename=name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self'"
+    response["Cache-Control"] = "private, max-age=300"
+    return response
+
+
+router_entries = [
+    ("conversations", ConversationsViewSet),
+    ("messages", MessagesViewSet),
+    ("attachments", AttachmentsViewSet),
+]

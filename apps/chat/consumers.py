@@ -90,7 +90,7 @@ def _conversation(actor: Actor, data: dict[str, Any]) -> Conversation:
 def _history(actor: Actor, data: dict[str, Any]) -> dict[str, Any]:
     conversation = selectors.access_conversation(actor, _text(data, "conversation_id"))
     before = selectors.access_message(actor, _text(data, "before")).public_id if data.get("before") else None
-    return selectors.history_json(conversation, before=before)
+    return selectors.history_json(actor, conversation, before=before)
 
 
 def _stop(actor: Actor, message_id: str) -> dict[str, Any]:

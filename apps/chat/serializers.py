@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.chat import selectors
-from apps.chat.models import Conversation, Message
-from apps.common.api import PublicIdField
+from apps.chat.attaching import attached_json
+from apps.chat.models import Attachment, Conversation, Message
+from apps.common.api import PublicIdField, PublicSerializer
 from apps.providers.selectors import access_model, access_specialized_ai
 
 
@@ -46,6 +47,13 @@ class MessageSerializer(serializers.ModelSerializer):
     cost = serializers.CharField(read_only=True, allow_null=True)
     model = serializers.JSONField(read_only=True, allow_null=True)
     check = serializers.JSONField(read_only=True, allow_null=True)
+    thumb = serializers.ChoiceField(choices=["up", "down"], read_only=True, allow_null=True, help_text="What you think of it.")
+    stage = serializers.JSONField(
+        read_only=True,
+        allow_null=True,
+        help_text='While a model is being loaded: {"name", "model", "percent", "since", "alternative"}.',
+    )
+    notes = serializers.ListField(child=serializers.DictField(), read_only=True, help_text="What was done otherwise, by code.")
     execution = serializers.UUIDField(read_only=True, allow_null=True)
     seq = serializers.IntegerField(read_only=True)
 
@@ -54,7 +62,7 @@ class MessageSerializer(serializers.ModelSerializer):
         fields = (
             "id", "conversation", "parent", "role", "content", "seq", "attachments", "status", "model", "confidence",
             "escalations", "input_tokens", "output_tokens", "is_estimated", "cost", "latency_ms", "first_token_ms",
-            "execution", "error_code", "error", "check", "created_at", "finished_at",
+            "execution", "error_code", "error", "thumb", "stage", "notes", "check", "created_at", "finished_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -75,3 +83,25 @@ class SentSerializer(serializers.Serializer):
 
 class RegenerateSerializer(serializers.Serializer):
     model = ModelOrAuto(access=access_model, required=False, allow_null=True)
+
+
+class RateSerializer(serializers.Serializer):
+    thumb = serializers.ChoiceField(choices=["up", "down"], allow_null=True)
+    comment = serializers.CharField(max_length=2_000, required=False, allow_blank=True, default="")
+
+
+class UploadSerializer(serializers.Serializer):
+    file = serializers.FileField()
+
+
+class AttachmentSerializer(PublicSerializer):
+    characters = serializers.IntegerField(read_only=True, allow_null=True, help_text="Of the text that was read; null: an image.")
+    tokens = serializers.IntegerField(read_only=True, allow_null=True, help_text="About how much of a context it takes.")
+
+    class Meta:
+        model = Attachment
+        fields = ("id", "name", "kind", "size", "media_type", "pages", "characters", "tokens")
+        read_only_fields = fields
+
+    def to_representation(self, instance: Attachment) -> dict[str, Any]:
+        return attached_json(instance)

@@ -12,14 +12,15 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat import wire
+from apps.chat.attaching import attach, attached_json, check_attached, must_be_mine, must_see
 from apps.chat.models import Attachment, Conversation, Message
 from apps.chat.selectors import leaf_below
 from apps.common.db import again_after_deadlock
-from apps.common.errors import BadInput, Conflict, NotAllowed
+from apps.common.errors import BadInput, Conflict
+from apps.providers.models import AIModel
 
 LONGEST_CHARS = 400_000
 LONGEST_SYSTEM_CHARS = 50_000
-MOST_FILES = 10
 UNDO_FOR = timedelta(days=1)
 FIELDS = ("title", "model", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared")
 
@@ -33,7 +34,7 @@ def conversation_create(actor: Actor, **fields: Any) -> Conversation:
 
 
 def conversation_update(actor: Actor, conversation: Conversation, **fields: Any) -> Conversation:
-    _must_be_mine(actor, conversation)
+    must_be_mine(actor, conversation)
     for name, value in _checked(fields).items():
         setattr(conversation, name, value)
     conversation.save(update_fields=[*fields, "updated_at"])
@@ -56,14 +57,14 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
 @transaction.atomic
 def conversation_delete(actor: Actor, conversation: Conversation) -> None:
     """Gone from every list at once; for a day it can be brought back. Answers that are being written are stopped."""
-    _must_be_mine(actor, conversation)
+    must_be_mine(actor, conversation)
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=timezone.now())
     for message in conversation.messages.filter(status__in=Message.UNFINISHED):
         _ask_to_stop(message)
 
 
 def conversation_restore(actor: Actor, conversation: Conversation) -> Conversation:
-    _must_be_mine(actor, conversation)
+    must_be_mine(actor, conversation)
     conversation.deleted_at = None
     conversation.save(update_fields=["deleted_at"])
     return conversation
@@ -91,10 +92,12 @@ def message_send(
 
     `instead_of`: an earlier message of the person, which this one is an edited version of; it begins a branch there.
     """
-    _must_be_mine(actor, conversation)
+    must_be_mine(actor, conversation)
     content = content.replace("\x00", "").strip()
     _check_content(content, attachments)
+    check_attached(conversation, attachments, instead_of=instead_of)
     conversation = Conversation.objects.select_for_update().get(pk=conversation.pk)
+    must_see(actor, asked_model(conversation), [file.kind for file in attachments])
     if instead_of is not None and (instead_of.is_answer or instead_of.conversation_id != conversation.pk):
         raise BadInput(_("Only what a person said here can be sent anew."), field="instead_of")
     parent_id = instead_of.parent_id if instead_of else conversation.current_id
@@ -104,9 +107,10 @@ def message_send(
         role=Message.Role.USER,
         content=content,
         asked_by=actor.user,
-        attachments=[attached_json(file) for file in attachments],
     )
-    Attachment.objects.filter(pk__in=[file.pk for file in attachments]).update(message=question)
+    if attachments:
+        question.attachments = [attached_json(file) for file in attach(question, attachments)]
+        question.save(update_fields=["attachments"])
     answer = _answer_to(actor, question, conversation.model_id)
     conversation.title = conversation.title or _title_from(content, attachments)
     _move_to(conversation, answer)
@@ -119,12 +123,13 @@ def message_send(
 def message_regenerate(actor: Actor, message: Message, *, model: Any = None) -> Message:
     """Another answer to the same question, beside the first; by `model` where one is given."""
     conversation = message.conversation
-    _must_be_mine(actor, conversation)
+    must_be_mine(actor, conversation)
     question = message.parent if message.is_answer else message
     if question is None:
         raise Conflict(_("There is no question to be answered anew."))
     if message.is_answer and message.is_unfinished:
         raise Conflict(_("It is still being answered. Stop it first."))
+    must_see(actor, model or asked_model(conversation), [file["kind"] for file in question.attachments])
     answer = _answer_to(actor, question, model.pk if model else conversation.model_id, is_again=True)
     _move_to(Conversation.objects.select_for_update().get(pk=conversation.pk), answer)
     wire.ring_on_commit()
@@ -135,15 +140,26 @@ def message_regenerate(actor: Actor, message: Message, *, model: Any = None) -> 
 @transaction.atomic
 def message_stop(actor: Actor, message: Message) -> Message:
     """Have the answer end where it is. What has come stays, and what it cost is counted."""
-    _must_be_mine(actor, message.conversation)
+    must_be_mine(actor, message.conversation)
     _ask_to_stop(message)
+    message.refresh_from_db()
+    return message
+
+
+def message_use_alternative(actor: Actor, message: Message) -> Message:
+    """While its model is being loaded: have the alternative that is offered answer now."""
+    must_be_mine(actor, message.conversation)
+    if not message.is_at(Message.Status.STREAMING) or not message.stage.get("alternative"):
+        raise Conflict(_("This answer waits for no model, or no other could answer instead."))
+    Message.objects.filter(pk=message.pk, status=Message.Status.STREAMING).update(takes_alternative=True)
+    wire.work_on_commit("alternative", message)
     message.refresh_from_db()
     return message
 
 
 def message_verify(actor: Actor, message: Message) -> Message:
     """Have a different AI read the answer. The verdict comes to the message."""
-    _must_be_mine(actor, message.conversation)
+    must_be_mine(actor, message.conversation)
     if not message.is_answer or message.status not in (Message.Status.COMPLETE, Message.Status.STOPPED) or not message.content:
         raise Conflict(_("Only an answer that is there can be checked."))
     if message.execution_id is None:
@@ -159,37 +175,25 @@ def message_verify(actor: Actor, message: Message) -> Message:
 @transaction.atomic
 def branch_choose(actor: Actor, message: Message) -> Conversation:
     """Show the branch that goes through this message."""
-    _must_be_mine(actor, message.conversation)
+    must_be_mine(actor, message.conversation)
     Conversation.objects.filter(pk=message.conversation_id).update(current=leaf_below(message))
     message.conversation.refresh_from_db()
     return message.conversation
 
 
-def attached_json(file: Attachment) -> dict[str, Any]:
-    """What a message keeps of a file: its name and how much of the context it takes."""
-    about: dict[str, Any] = {"id": str(file.public_id), "name": file.name, "kind": file.kind, "size": file.size}
-    if file.kind != Attachment.Kind.IMAGE:
-        about |= {"characters": len(file.text), "tokens": len(file.text) // 4 + 1, "pages": file.pages}
-    return about
+def asked_model(conversation: Conversation) -> AIModel | None:
+    """The model that was chosen for it, by itself or with its specialized AI; None: auto."""
+    persona = conversation.specialized_ai
+    return conversation.model or (persona.default_model if persona else None)
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def _must_be_mine(actor: Actor, conversation: Conversation) -> None:
-    actor.must_work()
-    if conversation.owner_id != actor.user.pk:
-        raise NotAllowed(_("This conversation is shared for reading. Only the person whose it is can write in it."))
-
-
 def _check_content(content: str, attachments: Sequence[Attachment]) -> None:
     if not content and not attachments:
         raise BadInput(_("Write something, or attach a file."), field="content")
     if len(content) > LONGEST_CHARS:
         words = {"most": LONGEST_CHARS, "has": len(content)}
         raise BadInput(_("A message has at most %(most)s characters; this one has %(has)s.") % words, field="content")
-    if len(attachments) > MOST_FILES:
-        raise BadInput(_("A message takes %(most)s files at most.") % {"most": MOST_FILES}, field="attachments")
-    if any(file.message_id for file in attachments):
-        raise BadInput(_("A file is sent once. Attach it again."), field="attachments")
 
 
 def _answer_to(actor: Actor, question: Message, model_id: int | None, *, is_again: bool = False) -> Message:
@@ -217,7 +221,7 @@ def _ask_to_stop(message: Message) -> None:
         wire.ring_on_commit()
         wire.tell_on_commit(message.conversation, "changed", message_id=str(message.public_id))
     elif Message.objects.filter(pk=message.pk, status=Message.Status.STREAMING).update(stop_asked=True):
-        wire.stop_on_commit(message)
+        wire.work_on_commit("stop", message)
 
 
 def _title_from(content: str, attachments: Sequence[Attachment]) -> str:

@@ -50,8 +50,9 @@ def _ring() -> None:
         log.warning("the broker did not take a message (%s); a worker that looks will find the work", error)
 
 
-def stop_on_commit(message: Message) -> None:
-    transaction.on_commit(partial(live.publish, WORK_TOPIC, "chat:work", {"do": "stop", "message": message.pk}))
+def work_on_commit(what: str, message: Message) -> None:
+    """Tell whoever writes this answer: "stop", or "alternative"."""
+    transaction.on_commit(partial(live.publish, WORK_TOPIC, "chat:work", {"do": what, "message": message.pk}))
 
 
 def catch_up(message: Message, at: int) -> None:
