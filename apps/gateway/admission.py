@@ -19,15 +19,14 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, Role
-from apps.common.db import in_db
 from apps.gateway.errors import BadKey, ModelNotAllowed, TooFast
+from apps.gateway.kept import Kept
 from apps.gateway.models import VirtualKey
 from apps.gateway.wire import Exchange
 from apps.providers.models import Budget
 
 PREFIX = "orq_"
 FRESH_S = 5.0
-MOST_KEPT = 10_000
 
 
 class Bucket:
@@ -66,6 +65,8 @@ class Admitted:
 
     key_pk: int
     key_id: UUID
+    team_pk: int
+    owner_pk: int
     actor: Actor
     allowed: frozenset[str]
     fallbacks: tuple[str, ...]
@@ -102,7 +103,6 @@ class Admitted:
             self.tokens.take(actual - expected)
 
 
-_known: dict[str, tuple[float, Admitted | BadKey]] = {}
 _buckets: dict[tuple[int, str], Bucket] = {}
 
 
@@ -111,13 +111,7 @@ async def admit(exchange: Exchange) -> Admitted:
     text = key_in(exchange)
     if not text:
         raise BadKey(_("There is no key in this request. Send it as “Authorization: Bearer orq_…”."))
-    hashed = key_hash(text)
-    read_at, found = _known.get(hashed, (0.0, None))
-    if found is None or time.monotonic() - read_at > FRESH_S:
-        found = await in_db(_read, hashed, text)
-        if len(_known) >= MOST_KEPT:
-            _known.clear()
-        _known[hashed] = (time.monotonic(), found)
+    found = await _known.get((key_hash(text), text[-4:] if len(text) > 12 else ""))
     if isinstance(found, BadKey):
         raise BadKey(found.message)
     if found.expires_at is not None and found.expires_at <= timezone.now():
@@ -141,10 +135,12 @@ def key_hash(text: str) -> str:
 
 def forget() -> None:
     """Read all keys anew."""
-    _known.clear()
+    _known.forget()
 
 
-def _read(hashed: str, text: str) -> Admitted | BadKey:
+def _read(key_of_text: tuple[str, str]) -> Admitted | BadKey:
+    """By the hash of a key; its last characters are there for what is said of one that is not known."""
+    hashed, tail = key_of_text
     works_there = Membership.objects.filter(user=OuterRef("owner"), team=OuterRef("team")).exclude(role=Role.VIEWER)
     limits = Budget.objects.filter(team=OuterRef("team"), is_active=True).filter(
         Q(scope=Budget.Scope.TEAM)
@@ -159,7 +155,7 @@ def _read(hashed: str, text: str) -> Admitted | BadKey:
         .first()
     )
     if key is None:
-        return BadKey(_("The key … %s is not known here.") % text[-4:] if len(text) > 12 else _("This key is not known here."))
+        return BadKey(_("The key … %s is not known here.") % tail if tail else _("This key is not known here."))
     if not key.is_active:
         return BadKey(_("The key “%s” is switched off.") % key.name)
     if key.expires_at is not None and key.has_expired:
@@ -169,6 +165,8 @@ def _read(hashed: str, text: str) -> Admitted | BadKey:
     return Admitted(
         key_pk=key.pk,
         key_id=key.public_id,
+        team_pk=key.team.pk,
+        owner_pk=key.owner.pk,
         actor=Actor(key.owner, key.team, key.role),
         allowed=frozenset(key.allowed_models),
         fallbacks=tuple(key.fallbacks),
@@ -192,3 +190,6 @@ def _bucket(key_pk: int, what: str, per_minute: int | None) -> Bucket | None:
     if known is None or known.per_minute != per_minute:
         known = _buckets[key_pk, what] = Bucket(per_minute)
     return known
+
+
+_known: Kept[tuple[str, str], Admitted | BadKey] = Kept(_read, fresh_s=FRESH_S)

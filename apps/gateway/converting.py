@@ -68,7 +68,7 @@ async def convert(
     request, left_out = dialect.to_request(asked.body)
     question = question_tokens(asked.raw)
     who.take_tokens(question)
-    caller = Caller(who.actor.team.pk, who.actor.user.pk, PURPOSE, key_id=who.key_id)
+    caller = Caller(who.team_pk, who.owner_pk, PURPOSE, key_id=who.key_id)
     ending = _Ending(models[0], left_out)
     async with ThreadSensitiveContext(), shared.lent() as calls:
         items = _items(calls, models, request, caller, ending, may_restart=not asked.is_stream)

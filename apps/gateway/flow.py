@@ -117,15 +117,18 @@ async def _models(who: Admitted, asked: Asked, dialect: Dialect) -> list[AIModel
 async def _body(exchange: Exchange) -> bytes:
     """Raises TooLarge: of text no more than the installation takes, of pictures as much as vendors do."""
     most = settings.ORQ_GATEWAY_MOST_TEXT
-    message = _("This request has more than %(text)d bytes of text, or more than %(body)d bytes with its pictures.")
-    refusal = TooLarge(message % {"text": most, "body": MOST_BODY})
     try:
         raw = await exchange.body(MOST_BODY)
     except Overlong as error:
-        raise refusal from error
+        raise _too_large(most) from error
     if len(raw) > most and text_size(raw) > most:
-        raise refusal
+        raise _too_large(most)
     return raw
+
+
+def _too_large(most: int) -> TooLarge:
+    message = _("This request has more than %(text)d bytes of text, or more than %(body)d bytes with its pictures.")
+    return TooLarge(message % {"text": most, "body": MOST_BODY})
 
 
 async def _tell(exchange: Exchange, dialect: Dialect, told: Told) -> None:

@@ -22,6 +22,8 @@ from apps.providers.models import Budget, Reservation
 from apps.providers.services import budget_reserve, reservation_release
 
 BLOCK_CALLS = 64
+MOST_BLOCK_CALLS = 4_096
+LASTS_S = 2.0  # a block that is used up sooner is followed by one twice as large
 LARGEST_SHARE = Decimal("0.05")  # of what is left of the tightest budget
 IDLE_S = 10.0
 LONGEST_USED_S = 300.0  # well before it expires
@@ -85,18 +87,20 @@ class Holds:
         self._current: dict[_Whose, Block] = {}
         self._old: list[Block] = []
         self._locks: dict[_Whose, asyncio.Lock] = {}
+        self._calls: dict[_Whose, int] = {}  # for how many the next block is
 
     async def take(self, who: Admitted, amount: Decimal | None, *, model_name: str) -> Hold | None:
         """Set `amount` aside for a call; None where nothing needs to be. Raises OverBudget, and PriceUnknown for None."""
         if not who.has_budget or amount == 0:
             return None
-        whose = (who.actor.team.pk, who.actor.user.pk, who.key_id)
+        whose = (who.team_pk, who.owner_pk, who.key_id)
         if amount is not None and (hold := self._from_block(whose, amount)):
             return hold
         async with self._locks.setdefault(whose, asyncio.Lock()):
             if amount is not None and (hold := self._from_block(whose, amount)):
                 return hold
-            reservation = await in_db(_reserve, whose, amount, model_name)
+            old = self._current.get(whose)
+            reservation = await in_db(_reserve, whose, amount, model_name, self._calls_in_next(whose, old))
             if reservation is None:
                 return None
             block = Block(reservation)
@@ -112,6 +116,7 @@ class Holds:
         for whose, block in idle:
             block.is_retired = True
             del self._current[whose]
+            self._calls.pop(whose, None)
             if not self._locks[whose].locked():
                 del self._locks[whose]
         done = [block for _whose, block in idle] + [block for block in self._old if block.is_idle]
@@ -121,6 +126,14 @@ class Holds:
     @property
     def is_empty(self) -> bool:
         return not self._current and not self._old
+
+    def _calls_in_next(self, whose: _Whose, old: Block | None) -> int:
+        """As many as are made in a second or two, so that few of them wait for the database."""
+        calls = self._calls.get(whose, BLOCK_CALLS)
+        if old is not None and time.monotonic() - old.made_at < LASTS_S:
+            calls = min(2 * calls, MOST_BLOCK_CALLS)
+        self._calls[whose] = calls
+        return calls
 
     def _from_block(self, whose: _Whose, amount: Decimal) -> Hold | None:
         block = self._current.get(whose)
@@ -132,7 +145,7 @@ def release(reservations: list[Reservation]) -> None:
         reservation_release(reservation)
 
 
-def _reserve(whose: _Whose, amount: Decimal | None, model_name: str) -> Reservation | None:
+def _reserve(whose: _Whose, amount: Decimal | None, model_name: str, calls: int) -> Reservation | None:
     """A block where the budgets are far from spent, else this one call's part."""
     team_id, owner_id, key_id = whose
     if amount is not None:
@@ -140,7 +153,7 @@ def _reserve(whose: _Whose, amount: Decimal | None, model_name: str) -> Reservat
         if share is None:
             return None  # the last budget was taken away
         if share >= 2 * amount:
-            amount = min(BLOCK_CALLS * amount, share)
+            amount = min(calls * amount, share)
     return budget_reserve(
         team_id=team_id, owner_id=owner_id, key_id=key_id, amount_usd=amount, model_name=model_name, purpose=PURPOSE
     )

@@ -1,9 +1,10 @@
 """Every call has its row, also when the process is killed: noted in a file before it goes out, then written in batches.
 
-A call is a line in this process's journal before anything is asked, and another when it is over. Four times a second the
-calls that are over become rows, in one transaction. The journal of a process that died is read by the next one that starts:
-calls that were over get their rows, and those that were not are rows with an estimate, marked. A call that is in the journal
-twice, or was written just before the end, is one row all the same.
+A call is a line in this process's journal before anything is asked, and another when it is over. Up to four times a second the
+calls that are over become rows, in one transaction; less often where that takes long, so that writing takes little of the time.
+The journal of a process that died is read by the next one that starts: calls that were over get their rows, and those that were
+not are rows with an estimate, marked. A call that is in the journal twice, or was written just before the end, is one row all
+the same.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ from apps.providers.services.usage_batch import CallNote, usages_record
 log = logging.getLogger(__name__)
 
 WRITE_EVERY_S = 0.25
+WRITE_AT_LEAST_EVERY_S = 1.5
+REST_FOR_EACH_S = 30.0  # of writing: so that it takes a small part of the time, however slow the database is
 TRY_AGAIN_AFTER_S = 1.0
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 1_000
 LOOK_FOR_IDLE_EVERY_S = 5.0
 USED_TO_THE_S = 60.0
 
@@ -76,6 +79,7 @@ class Ledger:
         self._idle: asyncio.Task[None] | None = None
         self._used: dict[int, float] = {}
         self._is_unsure = False  # whether the last batch was written
+        self._wrote_in_s = 0.0
 
     def begin(self, entry: Entry) -> None:
         """Before the call goes out."""
@@ -83,8 +87,8 @@ class Ledger:
         self._journal.begin(
             entry.public_id,
             {
-                "team": who.actor.team.pk,
-                "owner": who.actor.user.pk,
+                "team": who.team_pk,
+                "owner": who.owner_pk,
                 "key": who.key_id.hex,
                 "model": model.pk,
                 "provider": model.provider.name,
@@ -100,8 +104,8 @@ class Ledger:
         cost = cost_of(entry.model, usage)
         entry.note = CallNote(
             public_id=entry.public_id,
-            team_id=entry.who.actor.team.pk,
-            owner_id=entry.who.actor.user.pk,
+            team_id=entry.who.team_pk,
+            owner_id=entry.who.owner_pk,
             key_id=entry.who.key_id,
             model=entry.model,
             provider_name=entry.model.provider.name,
@@ -114,6 +118,8 @@ class Ledger:
             linked_execution=entry.linked_execution,
             reservation=entry.hold.reservation if entry.hold else None,
             has_answer=has_answer,
+            cost_usd=cost,
+            is_priced=True,
         )
         self._journal.end(entry.public_id, _usage_out(usage), error_code, entry.note.latency_ms, entry.first_token_ms)
         entry.who.correct_tokens(entry.expected.input_tokens, usage.input_tokens + usage.output_tokens)
@@ -168,9 +174,11 @@ class Ledger:
     async def _write_on(self) -> None:
         """As long as there is something to write. A database that is away is waited for: the journal keeps it all."""
         while self._over:
-            await asyncio.sleep(WRITE_EVERY_S)
+            await asyncio.sleep(min(WRITE_AT_LEAST_EVERY_S, max(WRITE_EVERY_S, REST_FOR_EACH_S * self._wrote_in_s)))
+            began = time.monotonic()
             try:
                 await self.flush()
+                self._wrote_in_s = time.monotonic() - began
             except DatabaseTrouble:
                 log.exception("calls through the gateway could not be written down; they are kept, and tried again")
                 await asyncio.sleep(TRY_AGAIN_AFTER_S)

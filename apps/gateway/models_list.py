@@ -47,7 +47,7 @@ def dialect_of(exchange: Exchange) -> Dialect:
 
 
 async def _rows(who: Admitted, *, is_anthropic: bool) -> list[dict[str, Any]]:
-    catalogue = await catalogue_of(who.actor.team.pk)
+    catalogue = await catalogue_of(who.team_pk)
     row = _anthropic_row if is_anthropic else _openai_row
     return [row(name, model) for name, model in listed(catalogue, who)]
 

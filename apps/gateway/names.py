@@ -6,15 +6,14 @@ where all that have it are servers of one group. Read once in two seconds for ea
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from apps.common.db import in_db
 from apps.gateway.admission import Admitted
 from apps.gateway.errors import UnknownModel
+from apps.gateway.kept import Kept
 from apps.providers.models import AIModel
 
 FRESH_S = 2.0
@@ -30,25 +29,18 @@ class Catalogue:
     ambiguous: frozenset[str]
 
 
-_known: dict[int, tuple[float, Catalogue]] = {}
-
-
 def name_of(model: AIModel) -> str:
     """`openai/gpt-5.6`."""
     return f"{model.provider.name}/{model.key}"
 
 
 async def catalogue_of(team_id: int) -> Catalogue:
-    read_at, catalogue = _known.get(team_id, (0.0, None))
-    if catalogue is None or time.monotonic() - read_at > FRESH_S:
-        catalogue = await in_db(_read, team_id)
-        _known[team_id] = (time.monotonic(), catalogue)
-    return catalogue
+    return await _known.get(team_id)
 
 
 async def find(who: Admitted, name: str, *, param: str = "model") -> AIModel:
     """The model of this name, if the key is for it. Raises UnknownModel and ModelNotAllowed."""
-    catalogue = await catalogue_of(who.actor.team.pk)
+    catalogue = await catalogue_of(who.team_pk)
     model = catalogue.by_name.get(name)
     if model is None:
         if name in catalogue.ambiguous:
@@ -72,7 +64,7 @@ def listed(catalogue: Catalogue, who: Admitted) -> list[tuple[str, AIModel | Non
 
 
 def forget() -> None:
-    _known.clear()
+    _known.forget()
 
 
 def _is_allowed(who: Admitted, *names: str) -> bool:
@@ -93,3 +85,6 @@ def _read(team_id: int) -> Catalogue:
         by_key.setdefault(model.key, []).append(model)
     short = {key: models[0] for key, models in by_key.items() if len({model.serves for model in models}) == 1}
     return Catalogue({**short, **names}, names, frozenset(by_key.keys() - short.keys()))
+
+
+_known: Kept[int, Catalogue] = Kept(_read, fresh_s=FRESH_S)

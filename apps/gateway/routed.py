@@ -37,8 +37,8 @@ async def route_it(exchange: Exchange, who: Admitted, asked: Asked, dialect: Dia
     request, left_out = dialect.to_request(asked.body)
     question = question_tokens(asked.raw)
     who.take_tokens(question)
-    catalogue = await catalogue_of(who.actor.team.pk)
-    asker = Asker(who.actor.team.pk, who.actor.user.pk, who.key_id, PURPOSE, str(who.actor.user), _models_for(who, catalogue))
+    catalogue = await catalogue_of(who.team_pk)
+    asker = Asker(who.team_pk, who.owner_pk, who.key_id, PURPOSE, str(who.actor.user), _models_for(who, catalogue))
     is_verified = asked.model == "orq/verified"
     shows_draft = bool(asked.options.get("stream_draft")) if is_verified else True
     prompt = prompt_for(

@@ -25,7 +25,18 @@ class Overlong(Exception):
 class Exchange:
     """One request, and the way back. `request_id` is in the head of every answer."""
 
-    __slots__ = ("_headers", "_receive", "_send", "_watch", "client_left", "has_begun", "method", "path", "request_id")
+    __slots__ = (
+        "_headers",
+        "_receive",
+        "_send",
+        "_watch",
+        "_watched",
+        "client_left",
+        "has_begun",
+        "method",
+        "path",
+        "request_id",
+    )
 
     def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
@@ -33,6 +44,7 @@ class Exchange:
         self.request_id = f"req_{new_id().hex}"
         self.has_begun = self.client_left = False
         self._watch: asyncio.Task[None] | None = None
+        self._watched: asyncio.Task[Any] | None = None
         self._headers = scope["headers"]
         self._receive, self._send = receive, send
 
@@ -69,11 +81,16 @@ class Exchange:
 
     def watch(self) -> None:
         """From now on the task that calls this is cancelled when the client leaves. After the body was read."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._watch = asyncio.get_running_loop().create_task(self._cancel_when_left(task))
+        self._watched = asyncio.current_task()
+        _lookout.take(self)
+
+    def look(self) -> None:
+        """The lookout's: this has lasted long enough that its client may leave before its end."""
+        if self._watched is not None and self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._cancel_when_left(self._watched))
 
     def stop_watching(self) -> None:
+        self._watched = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -135,6 +152,35 @@ class Exchange:
     async def end(self) -> None:
         self.stop_watching()
         await self._send({"type": "http.response.body", "body": b""})
+
+
+class Lookout:
+    """Begins to watch for clients that leave, some milliseconds after their requests were read.
+
+    Most answers are there by then. A task for each of them, begun and cancelled, would cost more than reading the request.
+    """
+
+    AFTER_S = 0.05
+
+    def __init__(self) -> None:
+        self._waiting: list[Exchange] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def take(self, exchange: Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._waiting or self._loop is not loop:
+            self._waiting, self._loop = [], loop
+            loop.call_later(self.AFTER_S, self._look, loop)
+        self._waiting.append(exchange)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is loop:
+            waiting, self._waiting = self._waiting, []
+            for exchange in waiting:
+                exchange.look()
+
+
+_lookout = Lookout()
 
 
 async def _closing(produce: Callable[[Outbox], Awaitable[None]], outbox: Outbox) -> None:

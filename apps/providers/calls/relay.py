@@ -31,11 +31,10 @@ from apps.providers.calls import entry as entries
 from apps.providers.calls import places
 from apps.providers.calls.door import Attempt, keep_outcome
 from apps.providers.calls.entry import Entry
-from apps.providers.calls.servers import sole_server_known
+from apps.providers.calls.servers import is_ageing, read_anew, sole_server_known
 from apps.providers.errors import BadRequest, MalformedAnswer, ProviderError
 from apps.providers.faults import may_help_elsewhere
 from apps.providers.models import AIModel
-from apps.providers.services.slots import needs_slot
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,7 @@ OLD_SESSION_S = 1_500.0  # longer than any call takes
 class _Line:
     """What is kept for a provider as it is now: where requests go, and the connections that lead there."""
 
+    name: str  # for people
     ways: dict[str, Way]
     session: RawSession
     total_timeout_s: float
@@ -103,6 +103,7 @@ class Relay:
         self._lines: dict[int, tuple[tuple[datetime, datetime | None], _Line | None]] = {}
         self._keeper = places.Keeper()
         self._old: set[RawSession] = set()
+        self._reading: dict[int, asyncio.Task[None]] = {}
 
     def speaks(self, model: AIModel, api: str) -> bool:
         """Whether the provider of this model takes requests of this API as they are."""
@@ -144,6 +145,7 @@ class Relay:
             log.exception("what came of a call of %s could not be kept", entry.server.key)
 
     async def aclose(self) -> None:
+        await asyncio.gather(*self._reading.values())
         await self._keeper.aclose()
         current = [line.session for _made_of, line in self._lines.values() if line is not None]
         for session in (*current, *self._old):
@@ -153,7 +155,9 @@ class Relay:
 
     async def _enter(self, model: AIModel, passed_over: set[int]) -> Entry:
         sole = sole_server_known(model)
-        if sole is not None and sole.pk not in passed_over and not needs_slot([sole]):
+        if sole is not None and sole.pk not in passed_over:
+            if is_ageing(model):
+                self._read_anew(model)
             return Entry(sole, None, (), False, others=0)
         async with aclosing(entries.enter(model, passed_over, self._keeper, wait_s=settings.ORQ_WAIT_FOR_PLACE_S)) as steps:
             async for step in steps:
@@ -161,12 +165,24 @@ class Relay:
                     return step
         raise AssertionError("entering ends with an entry or an error")
 
+    def _read_anew(self, model: AIModel) -> None:
+        """The servers of a model that is in use, before what is known of them is too old: then no request waits for that."""
+        reading = self._reading.get(model.pk)
+        if reading is None or reading.done():
+            self._reading[model.pk] = asyncio.create_task(self._read_servers(model))
+
+    async def _read_servers(self, model: AIModel) -> None:
+        try:
+            await in_db(read_anew, model)
+        except DatabaseTrouble as error:
+            log.info("the servers of %s could not be read ahead (%s); the next request reads them", model.key, error)
+
     async def _ask(self, attempt: Attempt, api: str, body_for: BodyFor, headers: Mapping[str, str]) -> Passage:
         server = attempt.entry.server
         line = self._line(server)
         if line is None or api not in line.ways:
             raise BadRequest(_("%s does not take requests of this kind.") % server.provider)
-        way, name = line.ways[api], display_name(server.provider.connection)
+        way, name = line.ways[api], line.name
         response = await self._send(line, way, {**way.headers, **headers}, body_for(server, way), name)
         if response.status < 300:
             return Passage(self, attempt, response, name)
@@ -220,7 +236,7 @@ def _new_line(model: AIModel) -> _Line | None:
         return None
     ways = {api: way for api in adapter.PASSES_ON if (way := adapter.way_of(api)) is not None}
     session = RawSession(adapter.base_url, allow_private=connection.allow_private, connect_timeout_s=connection.connect_timeout_s)
-    return _Line(ways, session, connection.total_timeout_s, connection.idle_timeout_s)
+    return _Line(display_name(connection), ways, session, connection.total_timeout_s, connection.idle_timeout_s)
 
 
 async def _refusal(response: RawResponse, way: Way, name: str) -> ProviderError:

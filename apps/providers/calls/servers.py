@@ -7,16 +7,26 @@ each call. What another process learned is known here after that second at the l
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
 
 from apps.providers.models import AIModel, Breaker, Provider
+from apps.providers.services.slots import needs_slot
 
 FRESH_S = 1.0
 MOST_KEPT = 2_000
 
-_known: dict[UUID, tuple[float, list[AIModel]]] = {}
+
+class _Known(NamedTuple):
+    read_at: float
+    servers: list[AIModel]
+    sole: AIModel | None  # the only one, where nothing has failed of it and its calls are not counted
+
+
+_NOTHING = _Known(0.0, [], None)
+_known: dict[UUID, _Known] = {}
 
 
 def servers_of(model: AIModel) -> list[AIModel]:
@@ -24,20 +34,31 @@ def servers_of(model: AIModel) -> list[AIModel]:
 
     Empty when the model was removed. `model` needs its provider loaded.
     """
-    read_at, servers = _known.get(model.public_id, (0.0, []))
-    if time.monotonic() - read_at > FRESH_S:
-        read_at, servers = time.monotonic(), _read(model)
-        if len(_known) >= MOST_KEPT:
-            _known.clear()
-        _known[model.public_id] = (read_at, servers)
-    return servers
+    known = _known.get(model.public_id, _NOTHING)
+    if time.monotonic() - known.read_at > FRESH_S:
+        return read_anew(model)
+    return known.servers
+
+
+def read_anew(model: AIModel) -> list[AIModel]:
+    """`servers_of`, whatever is known already. One query."""
+    read_at, found = time.monotonic(), _read(model)
+    is_plain = len(found) == 1 and not found[0].breakers and not needs_slot(found)
+    if len(_known) >= MOST_KEPT:
+        _known.clear()
+    _known[model.public_id] = _Known(read_at, found, found[0] if is_plain else None)
+    return found
 
 
 def sole_server_known(model: AIModel) -> AIModel | None:
-    """The one server of a model, where that was read a moment ago and nothing has failed of it. No query."""
-    read_at, servers = _known.get(model.public_id, (0.0, []))
-    is_plain = len(servers) == 1 and not servers[0].breakers and time.monotonic() - read_at <= FRESH_S
-    return servers[0] if is_plain else None
+    """The one server of a model, where that was read a moment ago, nothing has failed of it, and it needs no place. No query."""
+    known = _known.get(model.public_id, _NOTHING)
+    return known.sole if time.monotonic() - known.read_at <= FRESH_S else None
+
+
+def is_ageing(model: AIModel) -> bool:
+    """What is known of its servers is soon too old."""
+    return time.monotonic() - _known.get(model.public_id, _NOTHING).read_at > FRESH_S / 2
 
 
 def forget(*models: AIModel) -> None:

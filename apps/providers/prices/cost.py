@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -59,6 +60,8 @@ def units_of(rates: Rates, *, prompt_tokens: int, is_batch: bool = False) -> Uni
     """
     if rates.input is None or (is_batch and "input" not in rates.batch):
         return None
+    if not rates.steps and not is_batch:
+        return _flat_units(rates.input, rates.output, rates.cached, rates.cache_write, rates.cache_write_1h)
     base = _known(rates)
     passed = [one for one in rates.steps if prompt_tokens > one["above_tokens"]]
     step = max(passed, key=lambda one: one["above_tokens"], default=None)
@@ -67,6 +70,14 @@ def units_of(rates: Rates, *, prompt_tokens: int, is_batch: bool = False) -> Uni
         named = _decimals(rates.batch)
         prices = _following(prices, {name: _scaled(prices[name], price, base[name]) for name, price in named.items()})
     return Units(**prices, above_tokens=step["above_tokens"] if step else None, is_batch=is_batch)
+
+
+@functools.lru_cache(maxsize=4_000)
+def _flat_units(
+    input: Decimal, output: Decimal | None, cached: Decimal | None, cache_write: Decimal | None, cache_write_1h: Decimal | None
+) -> Units:
+    """Of prices that are the same for every length: those of nearly all models, for nearly all calls."""
+    return Units(**_known(Rates(input, output, cached, cache_write, cache_write_1h)))
 
 
 def cost(usage: Usage, rates: Rates, *, is_batch: bool = False) -> Decimal | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,12 +20,16 @@ from apps.providers.services.prices import unit_prices
 from apps.providers.services.reservations import reservation_draw, usage_count
 from apps.providers.services.usage import cost_of
 
+# Rows in one statement, the largest that fit first. Many at once, because SQLite lets go of the interpreter's lock for each
+# statement and takes long to get it back beside busy code; of few sizes, because it keeps a plan for each text that it has met.
+AT_ONCE = (256, 64, 16, 4, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class CallNote:
     """One call of an AI that is over. `public_id` becomes its row's, so that a note that is handed in twice is one row.
 
-    `model` is None when it was removed meanwhile.
+    `model` is None when it was removed meanwhile. `cost_usd` is what `cost_of` said when the call was over, where `is_priced`.
     """
 
     public_id: UUID
@@ -43,6 +47,8 @@ class CallNote:
     linked_execution: UUID | None = None
     reservation: Reservation | None = None
     has_answer: bool = True
+    cost_usd: Decimal | None = None
+    is_priced: bool = False
 
 
 @again_after_deadlock
@@ -58,7 +64,7 @@ def usages_record(notes: Sequence[CallNote], *, may_repeat: bool = False) -> Non
         notes = [note for note in notes if note.public_id not in known]
     if not notes:
         return
-    costs = [cost_of(note.model, note.usage) if note.model else None for note in notes]
+    costs = [_cost(note) for note in notes]
     _insert(notes, costs)
     _count(notes, costs)
     drawn: dict[UUID, tuple[Reservation, Decimal]] = {}
@@ -72,13 +78,20 @@ def usages_record(notes: Sequence[CallNote], *, may_repeat: bool = False) -> Non
         key_used(key)
 
 
+def _cost(note: CallNote) -> Decimal | None:
+    if note.is_priced or note.model is None:
+        return note.cost_usd
+    return cost_of(note.model, note.usage)
+
+
 def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
-    """One statement for all. Making a row object for each call would cost several times as much as writing it."""
+    """Without a row object for each call, which would cost several times as much as writing it."""
     db = connections[router.db_for_write(CreditUsage)]
     fields = [field for field in CreditUsage._meta.concrete_fields if not field.primary_key]
     prepare = {field.attname: field.get_db_prep_save for field in fields}
     now = prepare["created_at"](timezone.now(), connection=db)
     prices: dict[int, Any] = {}
+    keys = {note.key_id: prepare["key_id"](note.key_id, connection=db) for note in notes}
 
     def prices_of(note: CallNote) -> Any:
         """Of models whose prices do not depend on the length of the prompt they are the same for all calls."""
@@ -101,11 +114,11 @@ def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
             "team_id": note.team_id,
             "owner_id": note.owner_id,
             "model_id": model.pk if model else None,
-            "key_id": prepare["key_id"](note.key_id, connection=db),
+            "key_id": keys[note.key_id],
             "provider_name": note.provider_name,
             "model_key": note.model_key,
             "purpose": note.purpose,
-            "linked_execution": prepare["linked_execution"](note.linked_execution, connection=db),
+            "linked_execution": note.linked_execution and prepare["linked_execution"](note.linked_execution, connection=db),
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "cached_tokens": usage.cached_tokens,
@@ -123,9 +136,19 @@ def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
         }
         rows.append([values[field.attname] for field in fields])
     columns = ", ".join(db.ops.quote_name(str(field.column)) for field in fields)
-    marks = ", ".join(["%s"] * len(fields))
+    head = f"INSERT INTO {db.ops.quote_name(CreditUsage._meta.db_table)} ({columns}) VALUES "
+    marks = f"({', '.join(['%s'] * len(fields))})"
     with db.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {db.ops.quote_name(CreditUsage._meta.db_table)} ({columns}) VALUES ({marks})", rows)
+        for part in _parts(rows):
+            cursor.execute(head + ", ".join([marks] * len(part)), [value for row in part for value in row])
+
+
+def _parts(rows: list[Any]) -> Iterator[list[Any]]:
+    start = 0
+    for size in AT_ONCE:
+        while len(rows) - start >= size:
+            yield rows[start : start + size]
+            start += size
 
 
 def _count(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
