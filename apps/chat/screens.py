@@ -13,8 +13,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Greatest, Lower, StrIndex, Substr
 
 from apps.accounts.actor import Actor
-from apps.chat.models import Conversation, Message
-from apps.chat.selectors import Turn, conversations_filtered, message_json, thread_of
+from apps.chat.models import AnswerThumb, Conversation, Message
+from apps.chat.selectors import Turn, conversations_filtered, thread_of
 from apps.common.paging import Page, page_of
 from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.models import TaskExecution
@@ -123,7 +123,7 @@ def screen_of(actor: Actor, conversation: Conversation, *, before: UUID | None =
 
 def _route_checks(rows: Iterable[Message]) -> dict[int, dict[str, Any]]:
     """What the route itself found where it had an answer checked, by execution. One query, or none."""
-    wanted = [row.execution_id for row in rows if row.execution and row.execution.verified == "yes" and not row.check_result]
+    wanted = [row.execution.pk for row in rows if row.execution and row.execution.verified == "yes" and not row.check_result]
     if not wanted:
         return {}
     found = TaskExecution.objects.filter(pk__in=wanted).values_list("pk", "metadata__verification")
@@ -161,11 +161,13 @@ def _seats(checker: str, divergence: Any, judge: Any, winner: Any, reason: Any) 
 
 
 def _stage(row: Message) -> dict[str, Any] | None:
-    return message_json(row).get("stage") if row.is_unfinished else None
+    return row.stage or None if row.is_unfinished else None
 
 
 def _thumbs(actor: Actor, rows: list[Message]) -> dict[int, str]:
-    return {}
+    """This person's opinions of answers, "up" or "down", by message. One query."""
+    found = AnswerThumb.objects.filter(person=actor.user, message__in=[row.pk for row in rows if row.is_answer])
+    return {message: "up" if thumb > 0 else "down" for message, thumb in found.values_list("message_id", "thumb")}
 
 
 # ── What can be asked ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ urlpatterns = [
     path("chat/export/", views.export_many, name="export_many"),
     path("chat/models/", views.picker, name="picker"),
     path("chat/<uuid:conversation_id>/", views.thread, name="thread"),
+    path("chat/<uuid:conversation_id>/head/", views.head, name="head"),
     path("chat/<uuid:conversation_id>/turns/", views.turns, name="turns"),
     path("chat/<uuid:conversation_id>/branch/", views.branch, name="branch"),
     path("chat/<uuid:conversation_id>/export/", views.export, name="export"),

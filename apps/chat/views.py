@@ -64,6 +64,13 @@ def turns(request: Asked, conversation_id: Any) -> HttpResponse:
 
 
 @require_GET
+def head(request: Asked, conversation_id: Any) -> HttpResponse:
+    """The title of the conversation and what can be done with it as a whole."""
+    conversation = selectors.access_conversation(request.actor, conversation_id)
+    return render(request, "chat/_head.html", _about(request, conversation))
+
+
+@require_GET
 def picker(request: Asked) -> HttpResponse:
     """Who may answer: models with their states, and specialized AIs."""
     search, only_models = request.GET.get("q", "").strip(), request.GET.get("only") == "models"
@@ -171,14 +178,12 @@ def _shown(request: Asked, conversation: Conversation) -> dict[str, Any]:
         before=before.public_id if before else None,
         end=selectors.leaf_below(at) if at else None,
     )
+    return {**_about(request, conversation), "screen": screen, "at": at}
+
+
+def _about(request: Asked, conversation: Conversation) -> dict[str, Any]:
     is_mine = conversation.owner_id == request.actor.user.pk
-    return {
-        "conversation": conversation,
-        "screen": screen,
-        "is_mine": is_mine,
-        "may_write": is_mine and request.actor.can_work,
-        "at": at,
-    }
+    return {"conversation": conversation, "is_mine": is_mine, "may_write": is_mine and request.actor.can_work}
 
 
 def _message_of(request: Asked, conversation: Conversation, name: str) -> Message | None:

@@ -2,7 +2,7 @@
 // sent once, however often the connection, the page or the session breaks off on the way.
 
 import { ask, newKey, page, Problem, recall, remember } from "orq/chat-net";
-import { refresh, toEnd, turnOf } from "orq/chat-thread";
+import { refresh, toEnd, turnOf, turnsBox } from "orq/chat-thread";
 
 const NAME = `orq:outbox:${page.person}`;
 const WAITS_MS = [1000, 2000, 5000, 15_000];
@@ -93,7 +93,7 @@ function refused(entry, problem) {
 // ── On the page ─────────────────────────────────────────────────────────────────────────────────────────────────────
 export function show() {
   box.replaceChildren(...mine().map(drawn));
-  document.querySelector("[data-start]")?.toggleAttribute("hidden", mine().length > 0);
+  document.querySelector("[data-start]")?.toggleAttribute("hidden", mine().length > 0 || turnsBox().children.length > 0);
 }
 
 function drawn(entry) {
