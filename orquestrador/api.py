@@ -13,6 +13,7 @@ from apps.gateway import api as gateway
 from apps.knowledge import api as knowledge
 from apps.providers import api as providers
 from apps.tasks import api as tasks
+from orquestrador.palette import PaletteView
 
 router = DefaultRouter()
 router.include_format_suffixes = False  # one address for each thing; the Accept header says how
@@ -31,6 +32,7 @@ urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api:schema"), name="docs"),
     *accounts.api_urlpatterns,
+    path("palette/", PaletteView.as_view(), name="palette"),
     path("", include(router.urls)),
     re_path(r"^.*/$", api_not_found),
 ]

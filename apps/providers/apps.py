@@ -8,9 +8,10 @@ class ProvidersConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts.contract import TeamCreated
-        from apps.common import events
+        from apps.common import events, palette
         from apps.common.hub import read_on
         from apps.providers import consumers
+        from apps.providers.palette import models_found, providers_found
         from apps.providers.services.practice import welcome_team
         from apps.providers.services.specialized import furnish_team
         from apps.providers.services.states import HINT_TYPE
@@ -21,3 +22,5 @@ class ProvidersConfig(AppConfig):
         read_on(HINT_TYPE, consumers.read_models)
         read_on("compare:changed", trials.read_comparison)
         read_on("benchmark:changed", trials.read_benchmark)
+        palette.register("model", models_found)
+        palette.register("provider", providers_found)

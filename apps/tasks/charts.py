@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -25,13 +25,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`width` by 100. `most` is the value at the top."""
+    """`width` by 100. `most` is the value at the top. `is_zero`: something happened, and all of it counts nothing."""
 
     bars: tuple[Bar, ...]
     width: str
     most: Any
     first: date | None
     last: date | None
+    is_zero: bool = False
+    is_unknown: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -49,7 +51,13 @@ def daily_charts(days: Sequence[Mapping[str, Any]]) -> dict[str, Chart]:
         for day in days
     ]
     costs = [{"cost": Decimal(day["cost"] or 0)} for day in days]
-    return {"prompts": _chart(days, prompts), "cost": _chart(days, costs)}
+    asked = [day for day in days if day["total"]]
+    cost = replace(
+        _chart(days, costs),
+        is_zero=bool(asked) and all(day["cost"] is not None and not Decimal(day["cost"]) for day in asked),
+        is_unknown=any(day["cost"] is None or day["unpriced"] for day in asked),
+    )
+    return {"prompts": _chart(days, prompts), "cost": cost}
 
 
 def _chart(days: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]]) -> Chart:
