@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from channels.auth import AuthMiddlewareStack, get_user
@@ -24,10 +24,11 @@ from apps.accounts.middleware import TEAM_HEADER, TEAM_IN_SESSION
 from apps.accounts.models import User
 from apps.accounts.services import actor_for
 from apps.chat import consumers as chat
-from apps.common.consumers import LiveSocket, SignedOut, ping
+from apps.common.consumers import Handler, LiveSocket, SignedOut, ping
 from apps.providers import consumers as providers
 from apps.providers.trials import consumers as trials
 from apps.tasks import consumers as tasks
+from apps.tasks import log_socket as logs
 
 TOKEN_PROTOCOL = "orq.token"
 App = Callable[[dict, Callable, Callable], Awaitable[None]]
@@ -61,7 +62,13 @@ class Socket(LiveSocket):
     """`/ws/`. Signed in by the session's cookie, by `Authorization: Bearer …`, or, where a browser has a token only, by the
     subprotocols `orq.token, <token>`. Never by the address, which ends up in logs."""
 
-    handlers = {"ping": ping, **tasks.HANDLERS, **providers.HANDLERS, **trials.HANDLERS, **chat.HANDLERS}
+    handlers: ClassVar[Mapping[str, Handler]] = {
+        "ping": ping,
+        **tasks.HANDLERS,
+        **providers.HANDLERS,
+        **trials.HANDLERS,
+        **chat.HANDLERS,
+    }
 
     async def sign_in(self) -> Actor:
         token, team = self._token(), self._header(TEAM_HEADER)
@@ -95,6 +102,15 @@ class Socket(LiveSocket):
         return next((value.decode("latin1") for key, value in self.scope["headers"] if key == name.lower().encode()), "")
 
 
+class LogSocket(logs.LogSocket, Socket):
+    """`/ws/logs/`. Signed in like `/ws/`; it says nothing but lines of the log, and those only when asked."""
+
+    handlers: ClassVar[Mapping[str, Handler]] = logs.HANDLERS
+
+    def own_topics(self) -> tuple[str, ...]:
+        return ()
+
+
 def _actor_by_token(token: str, team: str) -> Actor:
     authentication = JWTAuthentication()
     try:
@@ -117,5 +133,5 @@ def _fresh(session: SessionBase) -> SessionBase:
     return store
 
 
-websocket_urlpatterns = [path("ws/", Socket.as_asgi())]
+websocket_urlpatterns = [path("ws/", Socket.as_asgi()), path("ws/logs/", LogSocket.as_asgi())]
 sockets = OriginGuard(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))

@@ -56,6 +56,7 @@ _INLINE_STYLES = {"style-src": [SELF, UNSAFE_INLINE]}
 _INLINE_SCRIPTS = {"script-src": [SELF, UNSAFE_INLINE, UNSAFE_EVAL], **_INLINE_STYLES}
 LOOSER_POLICIES = {"/admin/": _INLINE_SCRIPTS, "/api/docs/": _INLINE_SCRIPTS, "/api/": _INLINE_STYLES}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 12_000  # a list may be sent with ten thousand ticked rows
 
 # ── Applications ──────────────────────────────────────────────────────────────────────────────────────────────────
 INSTALLED_APPS = [

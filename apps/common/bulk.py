@@ -45,13 +45,17 @@ def _left(why: str, number: int) -> str:
 
 
 def ids_of(given: Iterable[str]) -> list[uuid.UUID]:
-    """The ids of a selection, each once. Raises BadInput for what is no id, and for more than `MOST`: then nothing is done."""
-    try:
-        found = list(dict.fromkeys(uuid.UUID(one) for one in given))
-    except ValueError as error:
-        raise BadInput(_("The selection holds something that is not an id. Nothing was changed."), field="ids") from error
+    """The ids of a selection, each once; what is no id is passed over. Raises BadInput for more than `MOST`."""
+    found = list(dict.fromkeys(filter(None, map(_id, given))))
     must_not_exceed(len(found))
     return found
+
+
+def _id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def must_not_exceed(number: int) -> None:

@@ -147,7 +147,11 @@ class LiveSocket(AsyncWebsocketConsumer):
     async def _forward(self) -> None:
         """As fast as this client reads; meanwhile what is too much for it is dropped by its listener, not by the others'."""
         while True:
-            await self.base_send({"type": "websocket.send", "text": await self.listener.next()})
+            await self.forward(await self.listener.next())
+
+    async def forward(self, text: str) -> None:
+        """Hand a live message on, as it is."""
+        await self.base_send({"type": "websocket.send", "text": text})
 
     async def _recheck(self) -> None:
         """Whoever was shut out, signed out or has lost a task hears no more of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +34,7 @@ class Address:
     def here(self) -> str:
         return self.with_()
 
-    def choice(self, name: str, options: Mapping[str, str] | list[tuple[str, Any]]) -> list[Chip]:
+    def choice(self, name: str, options: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> list[Chip]:
         """One chip for each option; the one that is on takes its filter away again."""
         pairs = options.items() if isinstance(options, Mapping) else options
         chosen = self.given.get(name, "")

@@ -42,7 +42,7 @@ def page_of(rows: QuerySet, *, ordering: Sequence[str], limit: int = DEFAULT_LIM
     wanted = _turned(order) if backwards else order
     found = rows.order_by(*wanted)
     if values is not None:
-        found = found.filter(_after(wanted, values))
+        found = found.filter(_after(wanted, values, [_field(rows, name.removeprefix("-")) for name in wanted]))
     got = list(found[: limit + 1])
     has_more, got = len(got) > limit, got[:limit]
     if backwards:
@@ -53,6 +53,26 @@ def page_of(rows: QuerySet, *, ordering: Sequence[str], limit: int = DEFAULT_LIM
         _cursor(got[-1], order, backwards=False) if got and has_next else None,
         _cursor(got[0], order, backwards=True) if got and has_previous else None,
     )
+
+
+def cursor_behind(row: Any, *, ordering: Sequence[str]) -> str:
+    """The cursor of the page that begins behind `row`."""
+    return _cursor(row, _total(ordering), backwards=False)
+
+
+def rows_behind(rows: QuerySet, *, ordering: Sequence[str], cursor: str) -> QuerySet:
+    """`rows` in their order, from where `cursor` leads forwards; all of them without it. For whoever counts or exports."""
+    order = _total(ordering)
+    found = rows.order_by(*order)
+    if not cursor:
+        return found
+    _backwards, values = _read(cursor, rows, order)
+    return found.filter(_after(order, values, [_field(rows, name.removeprefix("-")) for name in order]))
+
+
+def counted(rows: QuerySet, *, most: int = 1_000) -> int:
+    """How many rows there are, or `most + 1` where there are more: a large table is never counted to its end."""
+    return len(rows.order_by().values_list("pk", flat=True)[: most + 1])
 
 
 class CursorPages(BasePagination):
@@ -70,6 +90,12 @@ class CursorPages(BasePagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self._link(self.page.next), "previous": self._link(self.page.previous), "results": data})
+
+    def response_of(self, request: Request, page: Page, data: list[Any], further: str = "") -> Response:
+        """A page that was read elsewhere. `further`: where a reading that stopped early goes on."""
+        self.url = request.build_absolute_uri()
+        self.page = Page(page.rows, page.next or further or None, page.previous)
+        return self.get_paginated_response(data)
 
     def _link(self, cursor: str | None) -> str | None:
         return replace_query_param(remove_query_param(self.url, "cursor"), "cursor", cursor) if cursor else None
@@ -129,19 +155,34 @@ def _turned(order: list[str]) -> list[str]:
     return [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
 
 
-def _after(order: list[str], values: list[Any]) -> Q:
-    """Rows behind the one with these values: later in the first field, or equal there and later in the second, …"""
+def _after(order: list[str], values: list[Any], fields: list[Field]) -> Q:
+    """Rows behind the one with these values: later in the first field, or equal there and later in the second, …
+
+    Where the first field is never empty, a bound that all of them keep stands before: by it a database finds the place in an
+    index, where an OR alone would have it read everything that lies before.
+    """
     later, equal = Q(pk__in=[]), Q()
-    for name, value in zip(order, values, strict=True):
-        field = name.removeprefix("-")
-        later |= equal & _behind(field, value, is_descending=name.startswith("-"))
-        equal &= Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})
-    return later
+    for name, value, field in zip(order, values, fields, strict=True):
+        column, is_descending = name.removeprefix("-"), name.startswith("-")
+        later |= equal & _behind(column, value, is_descending=is_descending, may_be_empty=_may_be_empty(column, field))
+        equal &= Q(**{f"{column}__isnull": True}) if value is None else Q(**{column: value})
+    first = order[0].removeprefix("-")
+    if _may_be_empty(first, fields[0]):
+        return later
+    return Q(**{f"{first}__{'lte' if order[0].startswith('-') else 'gte'}": values[0]}) & later
 
 
-def _behind(field: str, value: Any, *, is_descending: bool) -> Q:
+def _may_be_empty(column: str, field: Field) -> bool:
+    """Of the row's own columns it is known; a relation, what lies behind one, and what is computed may be empty."""
+    is_own = column == "pk" or field.name == column
+    return not is_own or field.null
+
+
+def _behind(field: str, value: Any, *, is_descending: bool, may_be_empty: bool) -> Q:
     if is_descending:
-        return Q(pk__in=[]) if value is None else Q(**{f"{field}__lt": value}) | Q(**{f"{field}__isnull": True})
+        if value is None:
+            return Q(pk__in=[])
+        return Q(**{f"{field}__lt": value}) | (Q(**{f"{field}__isnull": True}) if may_be_empty else Q(pk__in=[]))
     return Q(**{f"{field}__isnull": False}) if value is None else Q(**{f"{field}__gt": value})
 
 

@@ -5,6 +5,7 @@ A line says what happened to a task or to a routed prompt. Its words are made wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from django.db import transaction
 from apps.common import live
 from apps.tasks.models import ExecutionLog, Subtask, Task, TaskExecution
 
+HEARD_OF_MANY = 20
 WRITTEN = "logs:written"  # hints with the keys of fresh lines; `apps.tasks.log_socket` reads them for whoever listens
 
 
@@ -64,8 +66,18 @@ def topic_of(team_id: int) -> str:
 
 def _write(**values: Any) -> ExecutionLog:
     line = ExecutionLog.objects.create(**values)
-    transaction.on_commit(lambda: live.publish(topic_of(line.team_id), WRITTEN, {"line": line.pk}))
+    transaction.on_commit(lambda: live.publish(topic_of(line.team_id), WRITTEN, {"lines": [line.pk], "skipped": 0}))
     return line
+
+
+def log_many(team_id: int, task_ids: Sequence[int], event: str, *, person_id: int, data: dict[str, Any]) -> None:
+    """The same line for many tasks, by one statement. Who follows hears of the first few, and how many there are."""
+    lines = ExecutionLog.objects.bulk_create(
+        ExecutionLog(team_id=team_id, task_id=key, person_id=person_id, event=event, data=data) for key in task_ids
+    )
+    keys = [line.pk for line in lines[:HEARD_OF_MANY] if line.pk]
+    hint = {"lines": keys, "skipped": len(lines) - len(keys)}
+    transaction.on_commit(lambda: live.publish(topic_of(team_id), WRITTEN, hint))
 
 
 def _model_in(data: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ def explain_row(row: Task | Subtask) -> str:
 
 def describe(event: str, data: dict[str, Any], *, default: str = "") -> str:
     """A log entry in words, in the language of now."""
-    known = _EVENTS.get(event)
+    known = EVENTS.get(event)
     if data.get("code") in _EXPLANATIONS:
         data = {**data, "message": _EXPLANATIONS[data["code"]](data)}
     return known(defaultdict(str, data)) if known else default or event.replace("_", " ")
@@ -159,7 +159,7 @@ _EXPLANATIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "unexpected": _unexpected,
 }
 
-_EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
+EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "created": lambda d: _("Created"),
     "started": lambda d: _("Started"),
     "paused": lambda d: _("Paused"),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.tasks.views import ab, audit, cached, orchestrator, routing_settings, rules, try_it
+from apps.tasks.views import ab, audit, cached, logs, orchestrator, routing_settings, rules, task_list, try_it
 from apps.tasks.views import tasks as views
 
 app_name = "tasks"
 urlpatterns = [
-    path("tasks/", views.task_list, name="list"),
+    path("tasks/", task_list.task_list, name="list"),
     path("tasks/new/", views.task_new, name="new"),
     path("tasks/new/cast/", views.cast_preview, name="cast"),
-    path("tasks/bulk/", views.task_bulk, name="bulk"),
+    path("tasks/bulk/", task_list.task_bulk, name="bulk"),
+    path("tasks/undo/", task_list.task_undo, name="undo"),
+    path("tasks/export/", task_list.task_export, name="export"),
     path("tasks/parts/", views.overview_parts, name="overview_parts"),
     path("tasks/<uuid:id>/", views.task_page, name="detail"),
     path("tasks/<uuid:id>/parts/", views.task_parts, name="parts"),
@@ -21,6 +23,9 @@ urlpatterns = [
     path("tasks/<uuid:id>/delete/", views.task_delete, name="delete"),
     path("tasks/<uuid:id>/<slug:action>/", views.task_act, name="act"),
     path("tasks/steps/<uuid:id>/retry/", views.step_retry, name="retry"),
+    path("logs/", logs.log_list, name="logs"),
+    path("logs/export/", logs.log_export, name="logs_export"),
+    path("logs/<uuid:id>/", logs.log_page, name="log"),
     path("orchestrator/", orchestrator.overview, name="orchestrator"),
     path("orchestrator/figures/", orchestrator.figures, name="orchestrator_figures"),
     path("orchestrator/recent/", orchestrator.recent, name="orchestrator_recent"),

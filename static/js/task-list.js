@@ -44,7 +44,12 @@ if (bulk) {
     if (event.target.matches("[data-tick-all]")) {
       for (const box of document.querySelectorAll("[name=task]")) box.checked = event.target.checked;
     }
+    const beyond = document.querySelector("[data-tick-beyond]");
+    if (beyond && event.target.name === "task" && !event.target.checked) beyond.checked = false;
     count();
   });
   count();
 }
+
+// A choice narrows the list at once; without scripts the button does.
+document.addEventListener("change", (event) => event.target.matches("[data-submit]") && event.target.form.requestSubmit());

@@ -19,6 +19,8 @@ from apps.providers.models import CreditUsage
 from apps.tasks import selectors, services
 from apps.tasks.models import Call, ExecutionLog, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner.worker import Worker
+from apps.tasks.selectors import tasks_visible
+from apps.tasks.services.bulk import tasks_purge
 from tests.engine.fakes import Say, plan, ruling, step, verdict
 from tests.tasks.scenes import make_actor, make_model, make_subtask, make_task
 from tests.tasks.staged import Stage, run, until, working
@@ -397,6 +399,9 @@ def test_a_task_that_is_deleted_while_it_runs_ends_quietly_and_its_costs_stay(
         threads[0].join(20)
         assert not threads[0].is_alive()
         assert stage.world.open_streams == 0
+    row = Task.objects.get()
+    assert row.status == "cancelled" and row.deleted_at is not None and not tasks_visible(actor).exists()
+    assert tasks_purge(row.deleted_at + timedelta(days=2)) == 1
     assert not Task.objects.exists() and not Call.objects.exists() and not Subtask.objects.exists()
     assert CreditUsage.objects.filter(purpose="plan", cost_usd__gt=0).count() == 1
 

@@ -63,7 +63,7 @@ class CreditUsage(Row):
         verbose_name = _("AI call")
         verbose_name_plural = _("AI calls")
         indexes = [
-            models.Index(fields=["team", "created_at", "cost_usd", "error_code"], name="credit_usage_of_team"),  # sums read it alone
+            models.Index(fields=["team", "created_at", "cost_usd", "error_code"], name="credit_usage_of_team"),
             models.Index(fields=["team", "model", "created_at"], name="credit_usage_by_model"),
             models.Index(fields=["team", "owner", "created_at"], name="credit_usage_by_person"),
             models.Index(fields=["model", "-created_at"], name="credit_usage_of_model"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -9,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.common.api import TeamViewSet
 from apps.common.errors import BadInput
-from apps.common.paging import limit_of
+from apps.common.paging import CursorPages, limit_of
 from apps.tasks import selectors
 from apps.tasks.models import ExecutionLog
 from apps.tasks.selectors.logs import LEVELS, PERIODS, LogQuery, logs_page
@@ -60,9 +62,8 @@ class ExecutionLogsViewSet(TeamViewSet):
             cursor=request.query_params.get("cursor", ""),
             limit=limit_of(request.query_params.get("limit", "")),
         )
-        return self.paginator.response_of(
-            request, found.page, [selectors.log_entry(line) for line in found.page.rows], found.further
-        )
+        pages = cast(CursorPages, self.paginator)
+        return pages.response_of(request, found.page, [selectors.log_entry(line) for line in found.page.rows], found.further)
 
     def retrieve(self, request: Request, id: str) -> Response:
         return Response(selectors.log_entry(self.get_object()))

@@ -18,7 +18,8 @@ from apps.common.api import TeamViewSet
 from apps.common.errors import BadInput
 from apps.common.idempotency import HEADER, idempotent
 from apps.tasks import selectors, services
-from apps.tasks.models import ExecutionLog, Priority, Subtask, Task, TaskStatus
+from apps.tasks.api.checking import RatedSubtask, RatedTask
+from apps.tasks.models import Priority, Subtask, Task, TaskStatus
 from apps.tasks.serializers import tasks as shapes
 
 MOST_DAYS = 366
@@ -45,7 +46,7 @@ class TaskFilter(filters.FilterSet):
         return tasks.filter(**mine) if value else tasks.exclude(**mine)
 
 
-class TasksViewSet(TeamViewSet):
+class TasksViewSet(RatedTask, TeamViewSet):
     """What people asked for, and how far it is. A list gives tasks in brief, a single one comes with its steps."""
 
     visible = staticmethod(selectors.tasks_visible)
@@ -157,7 +158,7 @@ class SubtaskFilter(filters.FilterSet):
         fields = ("task", "status", "category", "cross_validated", "suspect")
 
 
-class SubtasksViewSet(TeamViewSet):
+class SubtasksViewSet(RatedSubtask, TeamViewSet):
     """Steps of tasks: who wrote each, who checked it, and what came of it."""
 
     visible = staticmethod(selectors.subtasks_visible)
@@ -186,34 +187,6 @@ class SubtasksViewSet(TeamViewSet):
         return Response(selectors.subtask_detail(self.get_object()))
 
 
-class LogFilter(filters.FilterSet):
-    task = filters.UUIDFilter(field_name="task__public_id")
-    subtask = filters.UUIDFilter(field_name="subtask__public_id")
-
-    class Meta:
-        model = ExecutionLog
-        fields = ("task", "subtask", "level", "event", "request_id")
-
-
-class ExecutionLogsViewSet(TeamViewSet):
-    """What happened to tasks, in words, the newest first. It can be read and not changed."""
-
-    visible = staticmethod(selectors.logs_visible)
-    access = staticmethod(selectors.access_log)
-    queryset = ExecutionLog.objects.all()
-    serializer_class = shapes.LogSerializer
-    filterset_class = LogFilter
-    search_fields = ("message", "event")
-    ordering_fields = ("created_at",)
-
-    def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response([selectors.log_entry(entry) for entry in page or []])
-
-    def retrieve(self, request: Request, id: str) -> Response:
-        return Response(selectors.log_entry(self.get_object()))
-
-
 def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     return serializer.validated_data
@@ -225,4 +198,4 @@ def days_of(text: str) -> int:
     return int(text)
 
 
-router_entries = [("tasks", TasksViewSet), ("subtasks", SubtasksViewSet), ("execution-logs", ExecutionLogsViewSet)]
+router_entries = [("tasks", TasksViewSet), ("subtasks", SubtasksViewSet)]

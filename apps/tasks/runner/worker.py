@@ -28,10 +28,11 @@ from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.flow import run_task
 from apps.tasks.engine.types import Policy, TaskSpec
-from apps.tasks.models import Priority, Task, TaskStatus
+from apps.tasks.models import Priority, Task, TaskStatus, ValidatorRun
 from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
+from apps.tasks.runner.bell import ring_validators
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.machine import host_name, machine
 from apps.tasks.runner.money import has_budget
@@ -218,12 +219,16 @@ class Worker:
 
     def reconcile(self) -> None:
         """Free what an earlier start of this machine left behind, and ring if something waits that has room."""
-        from apps.tasks.runner.orphans import executions_reconcile  # late: what it needs rings for this worker
+        from apps.tasks.runner.orphans import executions_reconcile  # late: what they need rings for this worker
+        from apps.tasks.services.bulk import tasks_purge
 
         free_orphans()
         executions_reconcile()
+        tasks_purge()
         if Task.objects.waiting().exists() and Task.objects.held().count() < settings.ORQ_TASKS_AT_ONCE:
             self.ring()
+        if ValidatorRun.objects.waiting().exists():
+            ring_validators()
 
     def stop(self) -> None:
         """Let go of everything at once: tasks stay as they are and go on elsewhere, or here after the next start."""

@@ -24,6 +24,7 @@ from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.selectors import cost_words
 from apps.tasks.messages import describe, explain_row
 from apps.tasks.models import Call, ExecutionLog, Priority, Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.selectors.logs import as_shown
 
 ENDED_SUBTASK = (SubtaskStatus.COMPLETED, SubtaskStatus.FAILED, SubtaskStatus.SKIPPED, SubtaskStatus.CANCELLED)
 SEATS = ("executor", "validator", "tie_breaker")
@@ -32,16 +33,12 @@ _DONE_OF_THREE = {SubtaskStatus.VALIDATING: 1, SubtaskStatus.TIE_BREAKING: 2, Su
 
 # ── Looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
 def tasks_visible(actor: Actor) -> QuerySet[Task]:
-    """All tasks of the actor's team, the newest first."""
-    return Task.objects.filter(team=actor.team)
+    """All tasks of the actor's team but those that were deleted, the newest first."""
+    return Task.objects.filter(team=actor.team, deleted_at=None)
 
 
 def subtasks_visible(actor: Actor) -> QuerySet[Subtask]:
-    return with_seats(Subtask.objects.filter(task__team=actor.team))
-
-
-def logs_visible(actor: Actor) -> QuerySet[ExecutionLog]:
-    return ExecutionLog.objects.filter(task__team=actor.team).select_related("task", "subtask")
+    return with_seats(Subtask.objects.filter(task__team=actor.team, task__deleted_at=None))
 
 
 def access_task(actor: Actor, public_id: uuid.UUID | str) -> Task:
@@ -58,14 +55,6 @@ def access_subtask(actor: Actor, public_id: uuid.UUID | str) -> Subtask:
     if subtask is None:
         raise NotFound(_("There is no such step."))
     return subtask
-
-
-def access_log(actor: Actor, public_id: uuid.UUID | str) -> ExecutionLog:
-    """What happened, with its task and step, or NotFound."""
-    entry = logs_visible(actor).filter(public_id=_uuid(public_id)).first()
-    if entry is None:
-        raise NotFound(_("There is no such log entry."))
-    return entry
 
 
 def _uuid(public_id: uuid.UUID | str) -> uuid.UUID:
@@ -328,21 +317,23 @@ def calls_at_work(task: Task) -> list[dict[str, Any]]:
 
 def task_logs(task: Task, *, level: str = "", subtask: Subtask | None = None) -> QuerySet[ExecutionLog]:
     """What happened, in words, the newest first."""
-    logs = task.logs.select_related("task", "subtask")
+    logs = as_shown(task.logs.all())
     if level:
         logs = logs.filter(level=level)
     return logs.filter(subtask=subtask) if subtask else logs
 
 
 def log_entry(entry: ExecutionLog) -> dict[str, Any]:
-    """A log row as JSON, its message in the language of now. Needs `task` and `subtask` selected."""
+    """A log row as JSON, its message in the language of now. Needs `task`, `subtask` and `execution` selected."""
     return {
         "id": str(entry.public_id),
         "level": entry.level,
         "event": entry.event,
         "message": describe(entry.event, {"message": entry.message, **entry.data}, default=entry.message),
         "data": entry.data,
-        "task": str(entry.task.public_id),
+        "task": str(entry.task.public_id) if entry.task else None,
+        "prompt": str(entry.execution.public_id) if entry.execution else None,
+        "model": entry.model_name,
         "subtask": str(entry.subtask.public_id) if entry.subtask else None,
         "order": entry.subtask.order if entry.subtask else None,
         "request_id": entry.request_id,

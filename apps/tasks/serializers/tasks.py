@@ -206,7 +206,9 @@ class LogSerializer(serializers.Serializer):
     event = serializers.CharField()
     message = serializers.CharField()
     data = serializers.DictField()  # type: ignore[assignment]  # what the entry is about
-    task = serializers.UUIDField()
+    task = serializers.UUIDField(allow_null=True)
+    prompt = serializers.UUIDField(allow_null=True)
+    model = serializers.CharField(allow_blank=True)
     subtask = serializers.UUIDField(allow_null=True)
     order = serializers.IntegerField(allow_null=True)
     request_id = serializers.CharField(allow_blank=True)

@@ -8,6 +8,7 @@ from apps.tasks.services.audit import (
     audit_setting,
     audit_verify,
 )
+from apps.tasks.services.bulk import tasks_cancel, tasks_delete, tasks_restore, tasks_start_again
 from apps.tasks.services.routing import (
     execution_rate,
     routing_settings_update,
@@ -52,4 +53,8 @@ __all__ = [
     "task_resume",
     "task_start",
     "task_update",
+    "tasks_cancel",
+    "tasks_delete",
+    "tasks_restore",
+    "tasks_start_again",
 ]

@@ -29,6 +29,7 @@ from apps.tasks.models import (
 from apps.tasks.runner import announce
 from apps.tasks.runner.endings import close_open_subtasks
 from apps.tasks.runner.projections import plan_json, plan_write
+from apps.tasks.selectors.checking import verifying_policy
 from apps.tasks.states import move
 
 # ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
@@ -65,7 +66,7 @@ def task_create(
         "priority": fields.priority(priority),
         "budget_usd": fields.budget(budget),
         "deadline": fields.deadline(deadline),
-        "policy": fields.policy(policy),
+        "policy": _with_rules_of_team(actor, fields.policy(policy), is_sample=is_sample),
         "cast": fields.cast(models),
         "is_started": start,
         "approve_plan": approve_plan,
@@ -74,6 +75,13 @@ def task_create(
     }
     fields.raise_errors()
     return _task_make_once(actor, values) if idempotency_key else _task_make(actor, values)
+
+
+def _with_rules_of_team(actor: Actor, policy: dict[str, Any], *, is_sample: bool) -> dict[str, Any]:
+    """Which steps are checked: as the task says, else as the team's rules say when it is made. They hold for it from then on."""
+    if is_sample or "verify" in policy or "verify_by_category" in policy:
+        return policy
+    return {**verifying_policy(actor.team.pk), **policy}
 
 
 def _task_make_once(actor: Actor, values: dict[str, Any]) -> Task:
@@ -124,9 +132,15 @@ def task_update(actor: Actor, task: Task, **changes: Any) -> Task:
 
 
 def task_delete(actor: Actor, task: Task) -> None:
-    """Remove a task and its history; one that runs is stopped first. Its costs stay in the usage rows."""
+    """Take a task away; one that runs is stopped first. For a day it can be brought back. Its costs stay in the usage rows."""
     actor.must_own(task.owner_id)
-    task.delete()
+    with transaction.atomic():
+        if task.status in AT_WORK:
+            task_cancel(actor, task)
+        task.deleted_at = timezone.now()
+        task.save(update_fields=["deleted_at", "updated_at"])
+        _log(task, "deleted", actor)
+        _tell_on_commit(task)
 
 
 # ── starting, stopping ────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,33 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
-from apps.common.paging import page_of
 from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
 from apps.tasks.models import ENDED, Task, TaskStatus
 from apps.tasks.preview import preview_of
+from apps.tasks.views.undo import remember_deleted
 from apps.tasks.workings import with_workings
 
-CHIPS = (
-    ("", gettext_lazy("All")),
-    ("at-work", gettext_lazy("At work")),
-    ("needs-you", gettext_lazy("Needs you")),
-    ("completed", gettext_lazy("Completed")),
-    ("failed", gettext_lazy("Failed")),
-    ("cancelled", gettext_lazy("Cancelled")),
-)
-LIST_LIMIT, LOG_LIMIT, MOST_AT_ONCE = 50, 200, 200
+LOG_LIMIT = 200
 
 
 class Asked(HttpRequest):
@@ -64,72 +54,6 @@ def _overview(actor: Actor) -> dict[str, Any]:
         "preview": preview_of(actor),
         "is_first": not selectors.tasks_visible(actor).exists(),
     }
-
-
-# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────
-@require_GET
-def task_list(request: Asked) -> HttpResponse:
-    asked = {name: request.GET.get(name, "").strip() for name in ("status", "search", "mine")}
-    tasks = selectors.tasks_filtered(
-        request.actor, status=asked["status"], search=asked["search"], is_mine=asked["mine"] == "1"
-    ).select_related("owner")
-    page = page_of(tasks, ordering=("-created_at",), limit=LIST_LIMIT, cursor=request.GET.get("cursor", ""))
-    cards = [{**card, "owner": task.owner} for card, task in zip(selectors.task_cards(page.rows), page.rows, strict=True)]
-    context = {
-        "cards": cards,
-        "asked": asked,
-        "chips": _chips(request.actor, asked),
-        "next": page.next and _query(asked, cursor=page.next),
-        "previous": page.previous and _query(asked, cursor=page.previous),
-        "mine_query": _query(asked, mine="" if asked["mine"] else "1"),
-        "is_narrowed": any(asked.values()) or "cursor" in request.GET,
-    }
-    return render(request, "tasks/list.html", context)
-
-
-def _chips(actor: Actor, asked: dict[str, str]) -> list[dict[str, Any]]:
-    numbers = selectors.tasks_by_status(actor)
-    return [
-        {
-            "label": label,
-            "query": _query(asked, status=status),
-            "is_on": asked["status"] == status,
-            "count": sum(numbers[one] for one in selectors.GROUPS[status]) if status else sum(numbers.values()),
-        }
-        for status, label in CHIPS
-    ]
-
-
-def _query(asked: dict[str, str], **changes: str) -> str:
-    return "?" + urlencode({name: value for name, value in {**asked, **changes}.items() if value})
-
-
-@require_POST
-def task_bulk(request: Asked) -> HttpResponse:
-    """Cancel or delete what is ticked. What cannot be done is said, the rest is done."""
-    service = {"cancel": services.task_cancel, "delete": services.task_delete}.get(request.POST.get("action", ""))
-    if service is None:
-        raise BadInput(_("Choose what is to be done with the ticked tasks."), field="action")
-    done, refused = 0, []
-    for public_id in request.POST.getlist("task")[:MOST_AT_ONCE]:
-        try:
-            task = selectors.access_task(request.actor, public_id)
-            service(request.actor, task)
-            done += 1
-        except OrquestradorError as error:
-            refused.append(error.message)
-    if done:
-        said = (
-            ngettext("%(n)s task was cancelled.", "%(n)s tasks were cancelled.", done)
-            if service is services.task_cancel
-            else ngettext("%(n)s task was deleted.", "%(n)s tasks were deleted.", done)
-        )
-        messages.success(request, said % {"n": done})
-    if refused:
-        messages.warning(request, " ".join(dict.fromkeys(refused)))
-    if not done and not refused:
-        messages.warning(request, _("No task was ticked."))
-    return _back(request, "tasks:list")
 
 
 # ── A new one ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +176,7 @@ def task_act(request: Asked, id: uuid.UUID, action: str) -> HttpResponse:
 def task_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     task = selectors.access_task(request.actor, id)
     services.task_delete(request.actor, task)
-    messages.success(request, _("“%(title)s” was deleted. What it cost stays on record.") % {"title": task.title})
+    remember_deleted(request, task.deleted_at, 1)
     return redirect("tasks:list")
 
 
@@ -306,12 +230,3 @@ def step_retry(request: Asked, id: uuid.UUID) -> HttpResponse:
         "followers": subtask.needed_by.count(),
     }
     return render(request, "tasks/retry.html", context, status=400 if error else 200)
-
-
-def _back(request: Asked, fallback: str) -> HttpResponse:
-    """To the list as it was narrowed, which the form names by its query alone."""
-    query = request.POST.get("query", "")
-    response = redirect(fallback)
-    if query.startswith("?"):
-        response["Location"] += query
-    return response
