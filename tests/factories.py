@@ -151,6 +151,7 @@ def subtask_of(actor: Actor) -> Subtask:
     return Subtask.objects.create(task=task_of(actor), order=1, title="Secret step", description="Secret words")
 
 
+@object_of("logs")
 @object_of("execution-logs")
 def execution_log_of(actor: Actor) -> ExecutionLog:
     return log_write(task_of(actor), "started", message="Secret words")
