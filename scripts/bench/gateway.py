@@ -31,6 +31,7 @@ ROOT = Path(__file__).parent.parent.parent
 UPSTREAM = f"http://127.0.0.1:{UPSTREAM_PORT}/v1"
 PORTS = {"direct": UPSTREAM_PORT, "forwarder": 18_742, "orquestrador": 18_743, "litellm": 18_744}
 CLIENTS = (1, 8, 32)
+LITELLM_KEY = "sk-bench"  # it does not start without one
 QUESTION = [{"role": "user", "content": "Count."}]
 
 
@@ -233,9 +234,10 @@ def _all(asked: argparse.Namespace, upstream_pid: int) -> list[dict[str, object]
             config.write_text(json.dumps({"model_list": [{"model_name": "bench", "litellm_params": about}]}))
             command = [str(asked.litellm / "litellm"), "--config", str(config), "--host", "127.0.0.1"]
             command += ["--port", str(PORTS["litellm"]), "--num_workers", "1"]
-            with served(command, PORTS["litellm"], {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}) as process:
+            environment = {"LITELLM_MASTER_KEY": LITELLM_KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+            with served(command, PORTS["litellm"], environment) as process:
                 time.sleep(5)  # it listens before it serves
-                take("litellm", process, "none", "bench")
+                take("litellm", process, LITELLM_KEY, "bench")
     return rows
 
 

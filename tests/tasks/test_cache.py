@@ -24,7 +24,8 @@ from apps.common.errors import NotAllowed
 from apps.providers.contract import ChatRequest, Completion, Message, ToolCall, Usage
 from apps.providers.models import AIModel, CreditUsage
 from apps.tasks.engine.complexity import estimate
-from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
+from apps.tasks.engine.routing.types import Attempt, Cached, Needs, Routed, RoutedPrompt, Selection
+from apps.tasks.engine.trust import Signal, Trust, assess
 from apps.tasks.engine.types import ModelRef
 from apps.tasks.models import CachedAnswer, RoutingSettings, TaskExecution
 from apps.tasks.services import cache
@@ -60,7 +61,9 @@ def ref_of(model: AIModel) -> ModelRef:
 
 def routed_by(model: AIModel, text: str = "Paris.", **more: Any) -> Routed:
     said = Completion(text, more.pop("finish_reason", "stop"), Usage(12, 3), "m", tool_calls=more.pop("tool_calls", ()))
-    return Routed(**{"completion": said, "by": ref_of(model), "confidence": 91.0, "needs": None, "selection": None, **more})
+    about = {"completion": said, "by": ref_of(model), "confidence": 91.0, "needs": None, "selection": None}
+    attempt = Attempt(ref_of(model), said, Trust(91.0, (Signal("samples_agree", 1.0, 12.0),)))
+    return Routed(**{**about, "attempts": (attempt,), **more})
 
 
 def look(asker: Asker, prompt: RoutedPrompt, model: AIModel) -> Cached | None:
@@ -147,6 +150,7 @@ def test_it_keeps_nothing_of_pictures(asker: Asker, model: AIModel) -> None:
         ({"text": "  "}, {}),
         ({"verified": "could_not"}, {"verify": True}),
         ({"verified": "not_asked"}, {"verify": True}),
+        ({"attempts": ()}, {}),
     ],
 )
 def test_it_keeps_no_answer_that_is_not_good(asker: Asker, model: AIModel, poor: dict[str, Any], asked: dict[str, Any]) -> None:
@@ -154,9 +158,27 @@ def test_it_keeps_no_answer_that_is_not_good(asker: Asker, model: AIModel, poor:
     assert not CachedAnswer.objects.exists()
 
 
-def test_a_verified_answer_stays_verified(asker: Asker, model: AIModel) -> None:
-    keep(asker, prompt_of(verify=True), routed_by(model, verified="yes"))
-    found = look(asker, prompt_of(verify=True), model)
+@pytest.mark.parametrize(
+    ("text", "answer", "is_kept"),
+    [
+        (CAPITAL, "Paris.", False),  # trusted as most such answers are, and nothing of it was looked at
+        ("Write a function that adds two numbers.", "```python\ndef add(a, b):\n    return a + b\n```", True),
+        ("A box holds 6 eggs. How many eggs are in 7 boxes?", "Each holds 6 eggs, so 7 * 6 = 42. The answer is 42.", True),
+    ],
+)
+def test_a_confidence_that_rests_on_nothing_keeps_no_answer(
+    asker: Asker, model: AIModel, text: str, answer: str, is_kept: bool
+) -> None:
+    said = Completion(answer, "stop", Usage(12, 3), "m")
+    attempt = Attempt(ref_of(model), said, assess(text, answer))
+    keep(asker, prompt_of(text), routed_by(model, completion=said, attempts=(attempt,)))
+    assert CachedAnswer.objects.exists() == is_kept
+
+
+@pytest.mark.parametrize("is_asked_again", [True, False])
+def test_a_verified_answer_stays_verified(asker: Asker, model: AIModel, is_asked_again: bool) -> None:
+    keep(asker, prompt_of(verify=True), routed_by(model, verified="yes", attempts=()))
+    found = look(asker, prompt_of(verify=is_asked_again), model)
     assert found is not None and found.verified == "yes"
 
 

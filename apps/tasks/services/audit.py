@@ -166,7 +166,9 @@ def plain(value: Any) -> Any:
             return round(value, 6) + 0.0 if math.isfinite(value) else None  # + 0.0: there is no -0.0
         case Mapping():
             return {str(name): plain(inner) for name, inner in value.items()}
-        case Decimal() | UUID():
+        case Decimal():
+            return f"{value.normalize():f}"  # 0 and 0.0001, never 0E-8
+        case UUID():
             return str(value)
         case datetime():
             return value.isoformat()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from apps.providers.contract import Completion, Message, Usage
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.likeness import MOST_CHARS, cosine, those_alike
 from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
+from apps.tasks.engine.trust import rests_on_evidence
 from apps.tasks.engine.types import ModelRef
 from apps.tasks.models import CachedAnswer, RoutingSettings, TaskExecution
 from apps.tasks.services.cache_vectors import embedded
@@ -76,7 +77,8 @@ async def cache_look(asker: CacheAsker, prompt: RoutedPrompt, needs: Needs, sele
     terms = await in_db(_terms_of, asker)
     if terms is None:
         return None
-    if found := await in_db(_exact, asker, terms, request_hash(prompt)):
+    fitting = {request_hash(prompt), request_hash(replace(prompt, verify=True))}  # who asks for no check may have one
+    if found := await in_db(_exact, asker, terms, fitting):
         return found
     if terms.semantic_model is None or len(prompt.text) > MOST_CHARS:
         return None
@@ -161,8 +163,8 @@ def _entries(asker: CacheAsker, terms: _Terms) -> Any:
 
 
 @again_after_deadlock
-def _exact(asker: CacheAsker, terms: _Terms, hashed: str) -> Cached | None:
-    entry = _entries(asker, terms).filter(request_hash=hashed).first()
+def _exact(asker: CacheAsker, terms: _Terms, hashes: Collection[str]) -> Cached | None:
+    entry = _entries(asker, terms).filter(request_hash__in=hashes).order_by("-created_at").first()
     return _used(entry, "exact") if entry else None
 
 
@@ -232,7 +234,7 @@ async def cache_keep(asker: CacheAsker, prompt: RoutedPrompt, routed: Routed, ex
 
 
 def is_good(prompt: RoutedPrompt, routed: Routed) -> bool:
-    """Whole, trusted, and checked where that was asked for."""
+    """Whole, and verified by another AI or, where nobody asked for that, trusted because of a check of the answer itself."""
     completion = routed.completion
     return (
         routed.cached is None
@@ -241,8 +243,14 @@ def is_good(prompt: RoutedPrompt, routed: Routed) -> bool:
         and 0 < len(completion.text.strip()) <= MOST_ANSWER_CHARS
         and routed.confidence is not None
         and routed.confidence >= LEAST_CONFIDENCE
-        and (not prompt.verify or routed.verified == "yes")
+        and (routed.verified == "yes" or (not prompt.verify and _was_looked_at(routed)))
     )
+
+
+def _was_looked_at(routed: Routed) -> bool:
+    """The confidence of this very answer rests on a check of it."""
+    trust = next((one.trust for one in reversed(routed.attempts) if one.completion is routed.completion), None)
+    return trust is not None and rests_on_evidence(routed.completion.text, trust)
 
 
 def _keep(asker: CacheAsker, prompt: RoutedPrompt, routed: Routed, execution: TaskExecution | None) -> None:
