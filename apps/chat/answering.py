@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -14,11 +13,11 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.chat.models import Attachment, Conversation, Message
+from apps.chat.context import Reader, reader_of, said_to
+from apps.chat.models import Attachment, Message
 from apps.common.errors import OrquestradorError
 from apps.providers.adapters.answer import estimated_usage
 from apps.providers.contract import ChatRequest, Completion
-from apps.providers.contract import Message as Said
 from apps.providers.models import AIModel, CreditUsage
 from apps.providers.services import usage_record
 from apps.tasks.models import TaskExecution
@@ -26,16 +25,18 @@ from apps.tasks.runner.executions import Asker
 from apps.tasks.runner.routing import Finished
 
 STOPPED_WITH_WORKER = "interrupted"
+NO_FILES = Reader(window=None, sees=True)  # nothing is to be cut
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that the route needs to answer. `forced_model`: a public id, or "" for auto."""
+    """All that the route needs to answer. `model`: the one that was chosen; None: auto. `notes`: what it is not given."""
 
     message: Message
     asker: Asker
     request: ChatRequest
-    forced_model: str
+    model: AIModel | None
+    notes: tuple[dict[str, Any], ...] = ()
 
 
 def lease_end() -> Any:
@@ -58,46 +59,34 @@ def question_of(pk: int) -> Question:
     row = Message.objects.select_related(
         "conversation__specialized_ai__default_model", "conversation__owner", "wants_model", "asked_by"
     ).get(pk=pk)
-    conversation = row.conversation
-    forced = row.wants_model or (conversation.specialized_ai and conversation.specialized_ai.default_model)
-    persona = conversation.specialized_ai
+    conversation, persona = row.conversation, row.conversation.specialized_ai
+    forced = row.wants_model or (persona.default_model if persona else None)
+    turns, files = _branch(row)
+    reader = reader_of(conversation.team_id, forced, [file for some in files.values() for file in some]) if files else NO_FILES
+    system = "\n\n".join(filter(None, (persona.system_prompt if persona else "", conversation.system_prompt)))
+    most = persona.max_output_tokens if persona else None
+    messages, notes = said_to(reader, system, turns, files, max_output_tokens=most)
     request = ChatRequest(
-        model="",
-        messages=_messages(conversation, row),
-        temperature=persona.temperature if persona else None,
-        max_output_tokens=persona.max_output_tokens if persona else None,
+        model="", messages=messages, temperature=persona.temperature if persona else None, max_output_tokens=most
     )
     person = row.asked_by
     asker = Asker(conversation.team_id, row.asked_by_id, source="chat", actor_name=str(person or ""))
-    return Question(row, asker, request, str(forced.public_id) if forced else "")
+    return Question(row, asker, request, forced, tuple(notes))
 
 
-def _messages(conversation: Conversation, answer: Message) -> tuple[Said, ...]:
-    rows = {row.pk: row for row in conversation.messages.filter(pk__lt=answer.pk)}
-    files: dict[int, list[Attachment]] = {}
-    for file in Attachment.objects.filter(message__in=rows):
-        files.setdefault(file.message_id or 0, []).append(file)
-    said: list[Said] = []
+def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]]:
+    """What was said up to the answer, oldest first, and the files of each message."""
+    rows = {row.pk: row for row in answer.conversation.messages.filter(pk__lt=answer.pk)}
+    branch: list[Message] = []
     at = answer.parent_id
     while at is not None:
-        row = rows[at]
-        if row.content or row.pk in files:
-            said.append(_said(row, files.get(row.pk, [])))
-        at = row.parent_id
-    persona = conversation.specialized_ai
-    system = "\n\n".join(filter(None, (persona.system_prompt if persona else "", conversation.system_prompt)))
-    head = (Said("system", system),) if system else ()
-    return head + tuple(reversed(said))
-
-
-def _said(row: Message, files: list[Attachment]) -> Said:
-    texts = [f"[{file.name}]\n{file.text}" for file in files if file.kind != Attachment.Kind.IMAGE]
-    images = tuple(
-        f"data:{file.media_type};base64,{base64.b64encode(bytes(file.data)).decode()}"
-        for file in files
-        if file.kind == Attachment.Kind.IMAGE
-    )
-    return Said("assistant" if row.is_answer else "user", "\n\n".join([*texts, row.content]), images=images)
+        branch.append(rows[at])
+        at = rows[at].parent_id
+    with_files = [row.pk for row in branch if row.attachments]
+    files: dict[int, list[Attachment]] = {}
+    for file in Attachment.objects.filter(message__in=with_files).order_by("pk") if with_files else ():
+        files.setdefault(file.message_id or 0, []).append(file)
+    return [row for row in reversed(branch) if row.content or row.pk in files], files
 
 
 @transaction.atomic
@@ -173,6 +162,11 @@ def model_asked(pk: int, model: AIModel) -> None:
     """Who writes it now: for the pages, and for whoever has to count what a worker that died has paid."""
     mine = Message.objects.filter(pk=pk, status=Message.Status.STREAMING)
     mine.update(model=model, model_name=str(model)[:300])
+
+
+def notes_keep(message: Message, notes: list[dict[str, Any]]) -> None:
+    """What is done otherwise than asked, in the row before the answer begins."""
+    Message.objects.filter(pk=message.pk).update(notes=notes)
 
 
 def lease_renew(owner: str, keys: list[int]) -> None:

@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -23,6 +23,7 @@ from django.db import DatabaseError
 from django.utils import translation
 
 from apps.chat import answering, services, verifying, wire
+from apps.chat.loading import made_ready
 from apps.chat.models import Conversation, Message
 from apps.chat.selectors import message_json, utf16_length
 from apps.common import live
@@ -60,6 +61,7 @@ class Writing:
     stored_model: AIModel | None = None
     work: asyncio.Task | None = None
     is_stopped: bool = False
+    wants_alternative: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
@@ -108,6 +110,7 @@ class Worker:
     name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
     running: dict[int, Writing] = field(default_factory=dict)
     checking: dict[int, asyncio.Task] = field(default_factory=dict)
+    loads: set[asyncio.Task] = field(default_factory=set)  # of models; they go on when nobody waits for them any more
     is_stopping: bool = False
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -173,6 +176,8 @@ class Worker:
             writing = self.running.get(said.get("message"))
             if said.get("do") == "stop" and writing:
                 writing.stop()
+            elif said.get("do") == "alternative" and writing:
+                writing.wants_alternative.set()
             elif said.get("do") == "catch_up" and writing:
                 writing.say_again(int(said["at"]))
             else:
@@ -210,7 +215,7 @@ class Worker:
             await in_db(_tell_end, message.pk)
 
     async def _let_go(self) -> None:
-        works = [*self.checking.values(), *(writing.work for writing in self.running.values() if writing.work)]
+        works = [*self.loads, *self.checking.values(), *(writing.work for writing in self.running.values() if writing.work)]
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
@@ -256,9 +261,12 @@ class Worker:
 
     async def _routed(self, writing: Writing, question: answering.Question) -> Finished | None:
         message = question.message
-        prompt = prompt_for(
-            question.request, forced_model=question.forced_model, use_cache=not message.is_again, id=message.public_id
-        )
+        forced = str(question.model.public_id) if question.model else ""
+        prompt = prompt_for(question.request, forced_model=forced, use_cache=not message.is_again, id=message.public_id)
+        made = await made_ready(question, prompt, writing.wants_alternative, self._keep_load)
+        prompt = replace(prompt, forced_model=made.forced_model)
+        if notes := [*question.notes, *made.notes]:
+            await in_db(answering.notes_keep, message, notes)
 
         def asked(model: AIModel) -> None:
             writing.model = model
@@ -270,6 +278,15 @@ class Worker:
                 elif isinstance(item, Finished):
                     return item
         return None
+
+    def _keep_load(self, load: asyncio.Task) -> None:
+        self.loads.add(load)
+        load.add_done_callback(self._load_ended)
+
+    def _load_ended(self, load: asyncio.Task) -> None:
+        self.loads.discard(load)
+        if not load.cancelled() and (error := load.exception()) is not None:
+            log.error("a load ended unexpectedly", exc_info=error)
 
     async def _cut(self, writing: Writing) -> dict[str, Any]:
         if writing.is_stopped:
