@@ -48,6 +48,7 @@ class ConversationsViewSet(TeamViewSet):
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().list(request, *args, **kwargs)
 
+    @idempotent
     def create(self, request: Request) -> Response:
         row = services.conversation_create(self.actor, **self._asked(request))
         return Response(self.get_serializer(row).data, status.HTTP_201_CREATED)

@@ -8,7 +8,7 @@ const PAINT_MS = 100;
 const ASK_AGAIN_MS = 1000;
 const writing = new Map(); // message → {text, painted: how much of it is on the page, -1: not this}
 const asked = new Map(); // message → when the rest was last asked for
-const status = document.querySelector("[data-status]");
+const status = document.querySelector("[data-announce]");
 let timer = 0;
 
 export const say = (words) => {
@@ -18,12 +18,12 @@ export const say = (words) => {
 document.addEventListener("orq:chat", ({ detail: { type, data } }) => {
   if (data.conversation_id && data.conversation_id !== page.id) return;
   if (type === "chat:streaming") hear(data);
+  else if (type === "chat:subscribed") refresh().then(join); // what happened between drawing the page and listening
   else if (type === "chat:resumed") resumed(data);
   else if (type === "chat:done") ended(data);
   else if (type === "chat:update") updated();
 });
 document.addEventListener("orq:read-again", () => refresh().then(join));
-document.addEventListener("orq:open", join);
 afterChange(paintAll);
 afterChange(announce);
 
@@ -99,5 +99,5 @@ function announce() {
   if (isBusy) say(page.textAnswering);
 }
 
-if (isOpen()) join();
+if (isOpen() && page.id) send("chat:subscribe", { conversation_id: page.id });
 announce();

@@ -14,6 +14,8 @@ export const turnsBox = () => document.querySelector("[data-turns]");
 export const turnOf = (id) => document.getElementById(`m-${id}`);
 export const afterChange = (done) => after.push(done);
 
+scroll.classList.add("is-live"); // until here the end was shown by CSS alone
+
 // ── The reader's place ──────────────────────────────────────────────────────────────────────────────────────────────
 const isAtEnd = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_PX;
 
@@ -43,7 +45,7 @@ new ResizeObserver(() => isFollowing && toEnd()).observe(scroll);
 // ── Older messages: what the reader looks at stays where it is ──────────────────────────────────────────────────────
 let held = null;
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.elt?.matches?.("[data-older]")) held = scroll.scrollHeight - scroll.scrollTop;
+  if (event.detail.requestConfig?.elt.matches("[data-older]")) held = scroll.scrollHeight - scroll.scrollTop;
 });
 document.addEventListener("htmx:afterSwap", () => {
   if (held === null) return;

@@ -67,5 +67,5 @@ document.addEventListener("orq:chat-begun", ({ detail: { id } }) => {
   view.classList.add("chat-at-thread");
 });
 
-if (document.querySelector("[data-composer]")) await import("orq/chat-composer");
 toEnd();
+if (document.querySelector("[data-composer]")) import("orq/chat-composer");

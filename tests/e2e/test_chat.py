@@ -1,0 +1,379 @@
+"""The chat in a real browser, with a worker that writes and a model whose words the test holds back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from apps.accounts.models import Role
+from apps.chat import services
+from apps.chat.models import Conversation, Message
+from tests.e2e.browser import find, wait
+from tests.e2e.served import Model, product_at_work
+from tests.factories import make_actor
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+ALL = "One two three four five six seven eight nine ten"
+ATTACKS = (
+    "<script>window.hurt = 1</script>",
+    '<img src=x onerror="window.hurt = 1">',
+    '"><svg onload="window.hurt = 1">',
+    "[x](javascript:window.hurt=1)",
+    '<iframe srcdoc="<script>parent.hurt=1</script>"></iframe>',
+    "$\\text{<img src=x onerror=window.hurt=1>}$",
+    '```"><script>window.hurt=1</script>\nx\n```',
+    "<details open ontoggle=window.hurt=1>",
+    "{{constructor.constructor('window.hurt=1')()}}",
+    "</textarea><script>window.hurt=1</script>",
+)
+
+
+@pytest.fixture
+def actor():
+    actor = make_actor()
+    actor.team.set_up_at = timezone.now()
+    actor.team.save()
+    return actor
+
+
+@pytest.fixture
+def model(actor):
+    from tests.tasks.routing.upstream import model_at
+
+    served = Model()
+    served.row = model_at(actor, "brook")
+    served.other = model_at(actor, "crow", "top")
+    for row in (served.row, served.other):
+        row.provider.base_url = served.url
+        row.provider.save()
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def product(transactional_db, model):
+    with product_at_work() as product:
+        yield product
+
+
+def sign_in(browser, product, actor) -> None:
+    client = Client()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get(f"{product.url}/sign-in/")
+    browser.delete_all_cookies()
+    browser.execute_script("localStorage.clear(); sessionStorage.clear()")
+    browser.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
+    browser.get_log("browser")
+
+
+@pytest.fixture
+def page(chromium, product, actor):
+    sign_in(chromium, product, actor)
+    yield chromium
+    chromium.get("about:blank")  # its socket is closed before the product is
+
+
+def say(page, words) -> None:
+    find(page, "[data-text]").send_keys(words, Keys.ENTER)
+
+
+def texts(page, css) -> list[str]:
+    """Of all that fit, at one moment."""
+    return page.execute_script("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText.trim())", css)
+
+
+def answers(page, status="complete") -> list[str]:
+    return texts(page, f".turn-assistant.is-{status} :is(.prose, .streaming)")
+
+
+def open_conversation(page, product, conversation) -> None:
+    page.get(f"{product.url}/chat/{conversation.public_id}/")
+
+
+def asked_and_answered(actor, *pairs, content="Count", answer=ALL) -> Conversation:
+    """A conversation that is over, made without the worker hearing of it."""
+    conversation = services.conversation_create(actor)
+    parent = None
+    for question, said in pairs or ((content, answer),):
+        asked = Message.objects.create(conversation=conversation, parent=parent, role="user", content=question)
+        parent = Message.objects.create(
+            conversation=conversation, parent=asked, role="assistant", content=said, model_name="brook", cost_usd="0.0001"
+        )
+    Conversation.objects.filter(pk=conversation.pk).update(current=parent, title=(pairs[0][0] if pairs else content)[:60])
+    conversation.refresh_from_db()
+    return conversation
+
+
+def test_a_first_message_makes_a_conversation_and_its_answer_comes_word_by_word(page, product, model):
+    model.hold(after=3)
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count for me")
+    wait(page, lambda _: texts(page, ".is-streaming [data-stream]") == ["One two three"])
+    assert find(page, ".turn-assistant").get_attribute("aria-busy") == "true"
+    assert find(page, "[data-announce]").get_attribute("textContent") == "Answering…"
+    address = page.current_url
+    assert address.startswith(f"{product.url}/chat/") and "new" not in address
+    model.go.set()
+    wait(page, lambda _: answers(page) == [ALL])
+    wait(page, lambda _: find(page, "[data-announce]").get_attribute("textContent") == "Answer ready")
+    wait(page, lambda _: texts(page, ".chat-head h1") == ["Count for me"])
+    assert page.title.startswith("Count for me")
+    wait(page, lambda _: texts(page, ".chat-row.is-here .clip") == ["Count for me"])
+    page.get(address)
+    assert answers(page) == [ALL]
+    assert not [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_stop_keeps_what_has_come(page, product, model):
+    model.hold(after=4)
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count for me")
+    wait(page, lambda _: texts(page, ".is-streaming [data-stream]") == ["One two three four"])
+    find(page, "[data-stop-all]").click()
+    wait(page, lambda _: answers(page, "stopped") == ["One two three four"])
+    assert "Stopped. What had come is kept; paid:" in texts(page, ".turn-stopped")[0]
+    assert model.left.wait(10)
+    assert not find(page, "[data-stop-all]").is_displayed()
+
+
+def test_what_is_sent_meanwhile_waits_its_turn(page, product, model):
+    model.hold(after=2)
+    page.get(f"{product.url}/chat/new/")
+    say(page, "First")
+    wait(page, lambda _: answers(page, "streaming") == ["One two"])
+    say(page, "Second")
+    wait(page, lambda _: "queued: it is answered after the one before" in " ".join(texts(page, ".is-queued .turn-who")))
+    assert find(page, "[data-text]").is_enabled()
+    model.go.set()
+    wait(page, lambda _: answers(page) == [ALL, ALL])
+    assert texts(page, ".turn-user .turn-text") == ["First", "Second"]
+
+
+def test_another_answer_is_a_sibling_and_arrows_lead_back(page, product, actor, model):
+    conversation = asked_and_answered(actor, answer="The first answer")
+    open_conversation(page, product, conversation)
+    find(page, "[data-again]").click()
+    wait(page, lambda _: answers(page) == [ALL])
+    assert texts(page, ".siblings .num") == ["2 / 2"]
+    find(page, ".siblings a[data-branch]").click()
+    wait(page, lambda _: answers(page) == ["The first answer"])
+    assert texts(page, ".siblings .num") == ["1 / 2"]
+    page.refresh()
+    assert answers(page) == ["The first answer"]
+
+
+def test_another_model_is_chosen_for_one_answer(page, product, actor, model):
+    open_conversation(page, product, asked_and_answered(actor, answer="The first answer"))
+    find(page, "[data-again-with]").click()
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, f"[data-pick='{model.other.public_id}']"))
+    find(page, f"[data-pick='{model.other.public_id}']").click()
+    wait(page, lambda _: answers(page) == [ALL])
+    assert model.asked[-1]["model"] == "crow"
+    assert texts(page, "[data-model-name]") == ["Auto"]  # of the conversation
+
+
+def test_an_edited_question_begins_a_branch(page, product, actor, model):
+    open_conversation(page, product, asked_and_answered(actor, content="Count to three", answer="One two three"))
+    page.execute_script("document.querySelector('[data-edit]').click()")
+    field = find(page, "[data-edit-form] textarea")
+    assert field.get_attribute("value") == "Count to three"
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("Count to ten", Keys.ENTER)
+    wait(page, lambda _: answers(page) == [ALL])
+    assert texts(page, ".turn-user .turn-text") == ["Count to ten"] and texts(page, ".siblings .num") == ["2 / 2"]
+
+
+def test_a_second_window_joins_in_the_middle_and_both_end_alike(page, product, actor, model):
+    model.hold(after=5)
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count")
+    wait(page, lambda _: answers(page, "streaming") == ["One two three four five"])
+    first, address = page.current_window_handle, page.current_url
+    page.switch_to.new_window("tab")
+    page.get(address)
+    wait(page, lambda _: answers(page, "streaming") == ["One two three four five"])
+    page.execute_script("window.seen = new Set(); new MutationObserver(() => seen.add(document.querySelector('[data-stream]')"
+                        "?.textContent ?? '')).observe(document.querySelector('#chat'), {subtree: true, childList: true, characterData: true})")  # fmt: skip
+    model.go.set()
+    wait(page, lambda _: answers(page) == [ALL])
+    assert all(ALL.startswith(text) for text in page.execute_script("return [...window.seen]"))
+    page.close()
+    page.switch_to.window(first)
+    wait(page, lambda _: answers(page) == [ALL])
+
+
+def test_a_second_window_sees_what_the_first_one_says_and_edits_an_old_branch(page, product, actor, model):
+    conversation = asked_and_answered(actor, content="Count", answer="One")
+    open_conversation(page, product, conversation)
+    question = conversation.messages.get(role="user")
+    services.message_send(actor, conversation, content="Said elsewhere")
+    wait(page, lambda _: texts(page, ".turn-user .turn-text") == ["Count", "Said elsewhere"])
+    services.message_send(actor, conversation, content="Edited elsewhere", instead_of=question)
+    wait(page, lambda _: texts(page, ".turn-user .turn-text") == ["Edited elsewhere"])
+
+
+def test_a_lost_connection_goes_on_where_it_was(page, product, actor, model):
+    model.hold(after=5)
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count")
+    wait(page, lambda _: answers(page, "streaming") == ["One two three four five"])
+    product.stop()
+    model.go.set()
+    wait(page, lambda _: Message.objects.filter(status="complete", role="assistant").exists())
+    product.start()
+    wait(page, lambda _: answers(page) == [ALL], patience_s=30)
+
+
+def test_what_is_written_offline_is_sent_once_when_the_server_is_back(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    product.stop()
+    say(page, "Written offline")
+    wait(page, lambda _: texts(page, ".is-pending .turn-state") == ["Waiting for connection. It is sent by itself."])
+    assert find(page, "[data-text]").get_attribute("value") == ""
+    product.start()
+    wait(page, lambda _: not texts(page, ".is-pending"), patience_s=40)
+    wait(page, lambda _: answers(page) == [ALL, ALL])
+    assert Message.objects.filter(content="Written offline").count() == 1
+
+
+def test_a_draft_survives_a_reload_and_the_end_of_the_session(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    find(page, "[data-text]").send_keys("Half a thou")
+    page.refresh()
+    assert find(page, "[data-text]").get_attribute("value") == "Half a thou"
+    page.delete_all_cookies()
+    find(page, "[data-text]").send_keys("ght", Keys.ENTER)
+    wait(page, lambda _: "You were signed out." in " ".join(texts(page, ".is-pending .turn-state")))
+    client = Client()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    page.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
+    page.refresh()
+    wait(page, lambda _: answers(page) == [ALL, ALL])
+    assert texts(page, ".turn-user .turn-text")[-1] == "Half a thought"
+
+
+def test_a_message_that_is_too_long_is_refused_and_nothing_is_lost(page, product, actor, model):
+    open_conversation(page, product, asked_and_answered(actor))
+    page.execute_script("const t = document.querySelector('[data-text]'); t.value = 'x'.repeat(400001); t.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
+    find(page, "[data-text]").send_keys(Keys.ENTER)
+    wait(page, lambda _: "A message has at most 400,000 characters" in texts(page, "[data-problem-line]")[0])
+    assert page.execute_script("return document.querySelector('[data-text]').value.length") == 400_001
+    page.execute_script("const t = document.querySelector('[data-text]'); t.value = 'y'.repeat(300000); t.dispatchEvent(new Event('input', {bubbles: true}))")  # fmt: skip
+    find(page, "[data-text]").send_keys(Keys.ENTER)
+    wait(page, lambda _: Message.objects.filter(content="y" * 300_000).exists())
+
+
+def test_a_different_ai_checks_an_answer(page, product, actor, model):
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count")
+    wait(page, lambda _: answers(page) == [ALL])
+    assert "not cross-checked" in texts(page, ".turn-evidence summary")[0]
+    model.verdict = {"own_answer": ALL, "criteria": [], "defects": [], "summary": "It is right.", "score": 96}
+    find(page, "[data-verify]").click()
+    wait(page, lambda _: "checked by" in texts(page, ".turn-evidence summary")[0])
+    find(page, ".turn-evidence summary").click()
+    assert "It is right." in find(page, ".turn-evidence-body").text
+    assert len(page.find_elements(By.CSS_SELECTOR, ".turn-evidence .seat")) == 2
+
+
+def test_a_failed_answer_is_tried_again(page, product, actor, model):
+    model.fails = "Come back later"
+    page.get(f"{product.url}/chat/new/")
+    say(page, "Count")
+    wait(page, lambda _: "Come back later" in " ".join(texts(page, ".turn-failed")))
+    model.fails = ""
+    find(page, ".turn-failed [data-again]").click()
+    wait(page, lambda _: answers(page) == [ALL])
+
+
+def test_on_a_phone_list_and_thread_are_views_of_their_own(page, product, actor, model):
+    conversation = asked_and_answered(actor, content="Count")
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page.get(f"{product.url}/chat/")
+        assert not find(page, ".chat-main").is_displayed()
+        find(page, ".chat-row a").click()
+        wait(page, lambda _: find(page, ".chat-main").is_displayed() and not find(page, ".chat-side").is_displayed())
+        assert page.execute_script("return document.documentElement.scrollWidth") == 390
+        assert find(page, "[data-text]").is_displayed()
+        find(page, ".chat-to-list").click()
+        wait(page, lambda _: find(page, ".chat-side").is_displayed())
+        page.back()
+        wait(page, lambda _: str(conversation.public_id) in page.current_url and answers(page) == [ALL])
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_words_of_people_and_ais_run_nothing(page, product, actor, model):
+    for attack in ATTACKS:
+        conversation = asked_and_answered(actor, content=attack, answer=f"{attack}\n\n`{attack}`")
+        services.conversation_update(actor, conversation, title=attack)
+        page.get(f"{product.url}/chat/{conversation.public_id}/")
+        assert attack in find(page, "[data-raw]").get_attribute("textContent")
+        assert page.execute_script("return window.hurt") is None, attack
+        inside = page.execute_script("return document.querySelectorAll('.chat :is(script, iframe, object, [onerror], [onload], [ontoggle], a[href^=javascript])').length")  # fmt: skip
+        assert inside == 0, attack
+    model.words = [json.dumps(ATTACKS), *ATTACKS]
+    say(page, " ".join(ATTACKS).replace("\n", " "))
+    wait(page, lambda _: len(answers(page)) == 2)
+    assert page.execute_script("return window.hurt") is None
+    assert page.execute_script("return document.querySelectorAll('.chat script, .chat iframe').length") == 0
+
+
+def test_a_reader_who_looks_back_is_not_moved(page, product, actor, model):
+    conversation = asked_and_answered(actor, answer="\n\n".join(f"Paragraph {number}." for number in range(60)))
+    model.hold(after=1)
+    open_conversation(page, product, conversation)
+    say(page, "Count")
+    wait(page, lambda _: answers(page, "streaming") == ["One"])
+    page.execute_script("document.querySelector('[data-scroll]').scrollTop = 300")
+    wait(page, lambda _: find(page, "[data-newest]").is_displayed())
+    model.go.set()
+    wait(page, lambda _: len(answers(page)) == 2)
+    assert page.execute_script("return document.querySelector('[data-scroll]').scrollTop") == 300
+    find(page, "[data-newest]").click()
+    wait(page, lambda _: not find(page, "[data-newest]").is_displayed())
+
+
+def test_older_messages_come_without_a_jump(page, product, actor, model):
+    conversation = asked_and_answered(actor, *((f"Question {number}.", f"Answer {number}.") for number in range(40)))
+    open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, ".chat-scroll.is-live"))
+    page.execute_script("document.querySelector('[data-scroll]').scrollTop = 0")
+    page.execute_script("window.first = document.querySelector('.turn')")
+    before = page.execute_script("return window.first.getBoundingClientRect().top")
+    page.execute_script("document.querySelector('[data-older]').click()")
+    wait(page, lambda _: "Question 0." in texts(page, ".turn-user .turn-text"))
+    moved = page.execute_script("return window.first.getBoundingClientRect().top") - before
+    assert abs(moved) < 2
+    assert len(texts(page, "article.turn")) == 80
+
+
+def test_conversations_are_deleted_together_and_taken_back(page, product, actor, model):
+    for name in ("First", "Second", "Third"):
+        asked_and_answered(actor, content=name)
+    page.get(f"{product.url}/chat/")
+    for box in page.find_elements(By.CSS_SELECTOR, "[name=conversation]")[:2]:
+        page.execute_script("arguments[0].click()", box)
+    find(page, "[data-many-do=delete]").click()
+    wait(page, lambda _: texts(page, ".chat-row .clip") == ["First"])
+    find(page, ".toast .undo").click()
+    wait(page, lambda _: texts(page, ".chat-row .clip") == ["Third", "Second", "First"])
+
+
+def test_who_reads_along_sees_words_come_and_cannot_write(page, product, actor, model):
+    conversation = asked_and_answered(actor, content="Count")
+    services.conversation_update(actor, conversation, is_shared=True)
+    sign_in(page, product, make_actor(Role.MEMBER, team=actor.team))
+    open_conversation(page, product, conversation)
+    assert not page.find_elements(By.CSS_SELECTOR, "[data-composer]")
+    services.message_send(actor, conversation, content="And again")
+    wait(page, lambda _: answers(page) == [ALL, ALL])
