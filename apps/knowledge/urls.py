@@ -1,0 +1,21 @@
+"""Pages of templates."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.knowledge import views
+
+app_name = "knowledge"
+urlpatterns = [
+    path("templates/", views.template_list, name="templates"),
+    path("templates/new/", views.template_new, name="template_new"),
+    path("templates/export/", views.templates_export, name="templates_export"),
+    path("templates/import/", views.templates_import, name="templates_import"),
+    path("templates/<uuid:id>/", views.template_page, name="template"),
+    path("templates/<uuid:id>/edit/", views.template_edit, name="template_edit"),
+    path("templates/<uuid:id>/versions/", views.template_versions, name="template_versions"),
+    path("templates/<uuid:id>/versions/<int:number>/", views.template_bring_back, name="template_bring_back"),
+    path("templates/<uuid:id>/delete/", views.template_delete, name="template_delete"),
+    path("templates/<uuid:id>/restore/", views.template_restore, name="template_restore"),
+]
