@@ -20,6 +20,7 @@ urlpatterns = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.providers.urls")),
     path("", include("apps.chat.urls")),  # before tasks: /orchestrator/chat/ leads to it
+    path("", include("apps.knowledge.urls")),
     path("", include("apps.tasks.urls")),
     path("", include("apps.gateway.urls")),
 ]
