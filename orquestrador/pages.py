@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from orquestrador import views, wizard
+from orquestrador import pwa, views, wizard
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("sw.js", pwa.service_worker, name="service_worker"),
+    path("manifest.webmanifest", pwa.manifest, name="manifest"),
+    path("offline/", pwa.offline, name="offline"),
     path("settings/system/", views.system, name="settings_system"),
     path("welcome/start/", wizard.models, name="wizard"),
     path("welcome/start/found/", wizard.found, name="wizard_found"),

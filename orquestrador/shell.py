@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.core.cache import cache
 from django.db.models import Count, Q, Sum
@@ -25,6 +26,7 @@ SPEND_KEPT_S = 15
 
 # What is found under Settings although its address begins otherwise.
 SETTINGS = ("/settings/", "/teams/", "/api-keys/", "/external-accounts/", "/budgets/", "/gateway/")
+IN_THE_DOCK = ("chat", "dashboard", "tasks", "graph", "providers")  # the rest of the navigation is under "more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,12 @@ class Shell:
         places = [
             self._place(_("Chat"), "chat", reverse("chat:list")),
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
-            self._place(_("Tasks"), "tasks", reverse("tasks:list")),
+            self._place(_("Tasks"), "tasks", reverse("tasks:list"), under=("/tasks/", "/logs/")),
             self._place(_("Orchestrator"), "graph", reverse("tasks:orchestrator")),
-            self._place(_("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/")),
+            self._place(
+                _("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/", "/specialized-ais/")
+            ),
+            self._place(_("Templates"), "document", reverse("knowledge:templates")),
             self._place(_("Settings"), "settings", reverse("accounts:profile"), under=SETTINGS),
         ]
         if self.person and self.person.is_staff:
@@ -97,8 +102,25 @@ class Shell:
 
     @property
     def dock(self) -> list[Place]:
-        """The same on a phone, without what nobody does there."""
-        return [place for place in self.navigation if place.icon != "admin"]
+        """The five that a phone shows at once."""
+        return [place for place in self.navigation if place.icon in IN_THE_DOCK]
+
+    @property
+    def dock_more(self) -> list[Place]:
+        return [place for place in self.navigation if place.icon not in IN_THE_DOCK]
+
+    @property
+    def is_in_more(self) -> bool:
+        return any(place.is_here for place in self.dock_more)
+
+    @property
+    def here(self) -> str:
+        """The page to come back to, also where it was drawn as the answer to a form."""
+        if self._request.method in ("GET", "HEAD"):
+            return self._request.get_full_path()
+        came_from = urlsplit(self._request.headers.get("Referer", ""))
+        is_ours = came_from.netloc == self._request.get_host()
+        return urlunsplit(("", "", came_from.path, came_from.query, "")) if is_ours else "/"
 
     def _place(self, label: str, icon: str, url: str, *, under: tuple[str, ...] = (), exact: bool = False) -> Place:
         path = self._request.path

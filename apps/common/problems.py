@@ -191,8 +191,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return (
         problem_json(request, problem)
         if request.path.startswith("/api/")
-        else HttpResponse(render_to_string("500.html", {"problem": problem}), status=500)
+        else HttpResponse(render_to_string("500.html", {"problem": problem, "theme": _theme(request)}), status=500)
     )
+
+
+def _theme(request: HttpRequest) -> str:
+    """As far as it was known before the error: the database may be what is broken."""
+    return getattr(request, "page_theme", "system")
 
 
 def api_not_found(request: HttpRequest) -> HttpResponse:

@@ -117,6 +117,7 @@ if (text.live !== undefined) {
   connect();
   addEventListener("online", hurry);
   document.addEventListener("visibilitychange", hurry);
+  document.addEventListener("orq:signed-in", hurry);
   addEventListener("pagehide", () => socket?.close());
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;

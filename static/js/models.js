@@ -1,5 +1,7 @@
 // Pages of models: how far loads are, at once from the message; all else is read again a moment after something changed.
 
+import { now } from "orq/session";
+
 const WAIT_MS = 700;
 let timer = 0;
 
@@ -43,7 +45,7 @@ async function readAgain() {
 
 function tick() {
   for (const element of document.querySelectorAll("[data-since]")) {
-    const seconds = Math.max(0, Math.round((Date.now() - Date.parse(element.dataset.since)) / 1000));
+    const seconds = Math.max(0, Math.round((now() - Date.parse(element.dataset.since)) / 1000));
     element.textContent = seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   }
 }

@@ -1,7 +1,10 @@
 // What every page can do: fold the rail, show toasts, open dialogs and menus, copy, confirm, keep times fresh, show health.
 // Behaviour is bound by data attributes on the document, so that parts swapped in later work as well.
 
+import { now, startSession } from "orq/session";
+
 const text = document.body.dataset;
+document.documentElement.dataset.script = "on";
 
 // ── Toasts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 export function toast(message, { tone = "info", title = "", url = "", keep = false } = {}) {
@@ -34,6 +37,7 @@ document.addEventListener("orq:toast", (event) => toast(event.detail.message ?? 
 
 // ── htmx: what went wrong is said, never swallowed ──────────────────────────────────────────────────────────────────
 document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 401) return void document.dispatchEvent(new CustomEvent("orq:signed-out"));
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText || "", "text/html");
   const words = answer.querySelector("[data-problem]")?.textContent.trim();
   toast(words || text.textProblem, { tone: "bad" });
@@ -42,13 +46,19 @@ document.addEventListener("htmx:sendError", () => toast(text.textOffline, { tone
 
 // ── Clicks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-rail-toggle], [data-dialog-open], [data-dialog-close], [data-copy], [data-menu-close]");
+  const target = event.target.closest("[data-rail-toggle], [data-dialog-open], [data-dialog-close], [data-copy], [data-palette-open]");
   if (!target) return;
   if ("railToggle" in target.dataset) toggleRail(target);
-  else if (target.dataset.dialogOpen) document.getElementById(target.dataset.dialogOpen)?.showModal();
+  else if ("paletteOpen" in target.dataset) openPalette();
+  else if (target.dataset.dialogOpen) openDialog(target.dataset.dialogOpen);
   else if ("dialogClose" in target.dataset) target.closest("dialog")?.close();
   else if (target.dataset.copy) copy(target);
 });
+
+function openDialog(id) {
+  for (const menu of document.querySelectorAll("[popover]:popover-open")) menu.hidePopover();
+  document.getElementById(id)?.showModal();
+}
 
 function toggleRail(button) {
   const closed = document.querySelector(".rail").offsetWidth > 100;
@@ -139,18 +149,33 @@ function showUnread(number) {
   count.textContent = String(number);
   count.hidden = !number;
 }
-document.addEventListener("orq:notification", (event) => {
-  const note = event.detail;
-  showUnread(Number(document.getElementById("bell-count")?.textContent || 0) + 1);
-  toast(note.body || "", { title: note.title, url: note.url });
+// The number comes with the message, so that every tab shows the same. A toast is shown once: by the page that is looked at,
+// or by the first that will be.
+const toasted = new Set();
+const notes = "BroadcastChannel" in window ? new BroadcastChannel("orq-notes") : null;
+notes?.addEventListener("message", ({ data }) => toasted.add(data));
+
+document.addEventListener("orq:notification", ({ detail: note }) => {
+  showUnread(note.unread);
+  if (note.event !== "new") return;
+  if (document.hidden) document.addEventListener("visibilitychange", () => noteToast(note), { once: true });
+  else if (navigator.locks) navigator.locks.request(`orq-note-${note.id}`, { ifAvailable: true }, (lock) => lock && noteToast(note));
+  else noteToast(note);
 });
-document.addEventListener("orq:unread", (event) => showUnread(event.detail.value));
+
+function noteToast(note) {
+  if (toasted.has(note.id)) return;
+  toasted.add(note.id);
+  notes?.postMessage(note.id);
+  toast(note.body || "", { title: note.title, url: `/notifications/${note.id}/` });
+  return new Promise((done) => setTimeout(done, 2000)); // the lock is kept for so long
+}
 
 // ── Times stay fresh ────────────────────────────────────────────────────────────────────────────────────────────────
 const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "always" });
 function freshen() {
   for (const time of document.querySelectorAll("time[data-ago]")) {
-    const past = (Date.now() - Date.parse(time.dateTime)) / 1000;
+    const past = (now() - Date.parse(time.dateTime)) / 1000;
     const size = Math.abs(past);
     if (size < 45 || size >= 26 * 86400) continue;
     const [unit, length] = size < 2700 ? ["minute", 60] : size < 79200 ? ["hour", 3600] : ["day", 86400];
@@ -158,6 +183,60 @@ function freshen() {
   }
 }
 setInterval(freshen, 30_000);
+
+// ── Keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// What a key does is said by the list in the dialog: data-keys names it, data-go where it leads.
+const KEYS_OFF = "orq_keys_off";
+const SEQUENCE_MS = 1500;
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+const keyList = document.getElementById("keyboard");
+const keysSwitch = document.getElementById("keys-on");
+let begun = { key: "", at: 0 };
+
+for (const mark of document.querySelectorAll("[data-ctrl-key]")) if (isMac) mark.textContent = "⌘ K";
+if (keysSwitch) {
+  keysSwitch.checked = localStorage.getItem(KEYS_OFF) === null;
+  keysSwitch.addEventListener("change", () => (keysSwitch.checked ? localStorage.removeItem(KEYS_OFF) : localStorage.setItem(KEYS_OFF, "1")));
+}
+
+async function openPalette() {
+  const { open } = await import("orq/palette");
+  for (const menu of document.querySelectorAll("[popover]:popover-open")) menu.hidePopover();
+  open();
+}
+
+const isTyping = (target) => Boolean(target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]"));
+
+document.addEventListener("keydown", (event) => {
+  if (!keyList || event.defaultPrevented || event.isComposing) return;
+  if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+    event.preventDefault();
+    return void openPalette();
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !keysSwitch.checked) return;
+  if (document.querySelector("dialog[open]")) return;
+  const sequence = performance.now() - begun.at < SEQUENCE_MS ? `${begun.key} ${event.key}` : event.key;
+  begun = { key: event.key, at: performance.now() };
+  const wanted = keyList.querySelector(`[data-keys="${CSS.escape(sequence)}"]`) ?? keyList.querySelector(`[data-keys="${CSS.escape(event.key)}"]`);
+  if (!wanted) return;
+  begun = { key: "", at: 0 };
+  event.preventDefault();
+  if (wanted.dataset.go) location.assign(wanted.dataset.go);
+  else if (event.key === "?") openDialog("keyboard");
+  else searchHere();
+});
+
+function searchHere() {
+  const field = [...document.querySelectorAll("main [type=search]")].find((one) => one.checkVisibility());
+  if (field) field.focus();
+  else openPalette();
+}
+
+// A choice of language or theme comes back to the same part of the page.
+document.addEventListener("submit", ({ target }) => {
+  const place = target.querySelector("[data-keep-place]");
+  if (place && location.hash && !place.value.includes("#")) place.value += location.hash;
+});
 
 // ── Health ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 const health = document.getElementById("health");
@@ -178,3 +257,5 @@ if (health) {
   setInterval(askHealth, 15_000);
   document.addEventListener("visibilitychange", askHealth);
 }
+
+startSession(toast);

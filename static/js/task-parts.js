@@ -22,7 +22,7 @@ export function keepFresh(root, { after = () => {} } = {}) {
     isReading = true;
     try {
       const answer = await fetch(root.dataset.partsUrl, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
-      if (answer.headers.get("HX-Redirect")) location.assign(answer.headers.get("HX-Redirect"));
+      if (answer.status === 401) document.dispatchEvent(new CustomEvent("orq:signed-out"));
       else if (answer.ok) swap(await answer.text());
       else if (answer.status === 404) location.reload();
     } catch { /* the server does not answer; the socket says so and asks for this again when it is back */ }

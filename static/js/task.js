@@ -1,5 +1,6 @@
 // A task's page: the graph's edges, text as it is written, times that run, and parts that are read again when something changed.
 
+import { now } from "orq/session";
 import { keepFresh } from "orq/task-parts";
 
 const page = document.getElementById("task");
@@ -121,7 +122,7 @@ const number = (value, digits) => new Intl.NumberFormat(document.documentElement
 
 function tick() {
   for (const time of page.querySelectorAll("[data-since]")) {
-    const seconds = Math.max(0, (Date.now() - Date.parse(time.dataset.since)) / 1000);
+    const seconds = Math.max(0, (now() - Date.parse(time.dataset.since)) / 1000);
     if (seconds < 60) time.textContent = `${number(Math.floor(seconds), 0)}\u00a0s`;
     else if (seconds < 3600) time.textContent = `${number(Math.floor(seconds / 60), 0)}\u00a0min ${String(Math.floor(seconds % 60)).padStart(2, "0")}\u00a0s`;
     else time.textContent = `${number(Math.floor(seconds / 3600), 0)}\u00a0h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}\u00a0min`;

@@ -46,11 +46,15 @@ def test_a_stranger_is_sent_to_the_sign_in_page_and_back(client, actor):
     assert client.get("/settings/profile/").status_code == 200
 
 
-def test_htmx_is_sent_by_a_header(client):
-    answer = client.get(
-        "/notifications/", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/settings/team/?a=1"}
-    )
-    assert answer["HX-Redirect"] == "/sign-in/?next=/settings/team/%3Fa%3D1"
+def test_a_part_of_an_open_page_is_refused_and_the_page_stays(client):
+    answer = client.get("/notifications/", headers={"HX-Request": "true"})
+    assert answer.status_code == 401 and answer["HX-Reswap"] == "none" and not answer.content
+
+
+def test_after_a_form_that_met_an_ended_session_its_page_is_opened_again(client):
+    away = client.post("/settings/team/invite/", headers={"Referer": "http://testserver/settings/team/?a=1"})
+    assert away.url == "/sign-in/?next=/settings/team/%3Fa%3D1"
+    assert client.post("/settings/team/invite/", headers={"Referer": "https://evil.example/x"}).url == "/sign-in/?next=/"
 
 
 @pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])

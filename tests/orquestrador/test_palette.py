@@ -114,14 +114,17 @@ def test_it_answers_in_time_with_many_rows():
     AIModel.objects.bulk_create([AIModel(provider=provider, key=f"duck-{n}", family="duck") for n in range(1000)])
     client = signed_in(actor)
     client.get("/api/palette/", {"q": "duck"})
-    took = []
     for query in ("d", "duck", "2999 duck", "nothing like it"):
-        began = time.perf_counter()
         with CaptureQueriesContext(connection) as queries:
             client.get("/api/palette/", {"q": query})
-        took.append((time.perf_counter() - began) * 1000)
         assert len(queries) <= 8
-    assert sorted(took)[1] < MOST_MS, took
+        assert min(took_ms(client, query) for _time in range(5)) < MOST_MS  # the best of five: other tests run beside this one
+
+
+def took_ms(client: Client, query: str) -> float:
+    began = time.perf_counter()
+    client.get("/api/palette/", {"q": query})
+    return (time.perf_counter() - began) * 1000
 
 
 @pytest.mark.parametrize(

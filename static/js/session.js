@@ -1,0 +1,129 @@
+// What outlasts a page: the server's clock, who is signed in, what was typed when that ended, and what can be read offline.
+
+const root = document.documentElement;
+const text = document.body.dataset;
+const CLOCK = "orq_clock";
+const TYPED = "orq_typed";
+const PAGES = "orq-pages-"; // the names of the service worker's caches of pages
+const SLACK_MS = 5_000; // an answer on its way is no wrong clock
+
+// ── The clock: a browser's may be wrong by a day, times on pages are the server's ───────────────────────────────────
+function clockOffset() {
+  const told = Date.parse(text.now ?? "");
+  const [arrival] = performance.getEntriesByType("navigation");
+  if (isKept() || !told || !arrival) return Number(recall(localStorage, CLOCK) ?? 0);
+  const off = performance.timeOrigin + arrival.responseStart - told;
+  const offset = Math.abs(off) < SLACK_MS ? 0 : off;
+  keep(localStorage, CLOCK, offset);
+  return offset;
+}
+const offset = clockOffset();
+
+// Milliseconds of now, by the server.
+export function now() {
+  return Date.now() - offset;
+}
+
+// ── Signed out while a page is open ─────────────────────────────────────────────────────────────────────────────────
+const dialog = document.getElementById("signed-out");
+document.addEventListener("orq:signed-out", () => dialog && !dialog.open && dialog.showModal());
+
+async function lookAgain(toast) {
+  if (document.hidden || !dialog?.open) return;
+  const answer = await fetch("/api/me/", { headers: { Accept: "application/json" } }).catch(() => null);
+  if (!answer?.ok) return;
+  if ((await answer.json()).id !== text.person) return void location.reload(); // somebody else: nothing of this page is theirs
+  dialog.close();
+  toast(text.textSignedIn, { tone: "ok" });
+  document.dispatchEvent(new CustomEvent("orq:signed-in"));
+}
+
+// The mark that forms carry changes with every sign-in; what is sent has the one of now.
+const mark = () => /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie)?.[1];
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (mark()) detail.headers["X-CSRFToken"] = mark();
+});
+document.addEventListener("submit", ({ target }) => {
+  const field = target.elements?.namedItem("csrfmiddlewaretoken");
+  if (field && mark()) field.value = mark();
+}, true);
+
+// ── What was typed in a form that met an ended session ──────────────────────────────────────────────────────────────
+const KEPT_FIELDS = "input:not([type=hidden], [type=password], [type=file], [type=submit]), textarea, select";
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || !text.person || form.querySelector("[type=password]")) return;
+  const fields = [...form.querySelectorAll(KEPT_FIELDS)].filter((field) => field.name).map(({ name, value, type, checked }) => ({ name, value, type, checked }));
+  if (fields.length) keep(sessionStorage, TYPED, { person: text.person, path: location.pathname, action: form.getAttribute("action"), fields });
+});
+
+function restore(toast) {
+  const typed = recall(sessionStorage, TYPED);
+  if (!typed) return;
+  if (!text.person) {
+    if (location.pathname.startsWith("/sign-in/")) keep(sessionStorage, TYPED, { ...typed, met: true });
+    return;
+  }
+  if (typed.met && typed.person === text.person && typed.path !== location.pathname) return;
+  keep(sessionStorage, TYPED, null);
+  if (!typed.met || typed.person !== text.person) return;
+  const form = [...document.querySelectorAll("form[method=post]")].find(
+    (one) => one.getAttribute("action") === typed.action && typed.fields.every(({ name }) => one.elements.namedItem(name)),
+  );
+  if (!form) return;
+  for (const { name, value, type, checked } of typed.fields) {
+    const fields = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
+    if (type === "checkbox" || type === "radio") fields.filter((field) => field.value === value).forEach((field) => (field.checked = checked));
+    else if (fields.length === 1) fields[0].value = value;
+  }
+  form.dispatchEvent(new Event("input", { bubbles: true }));
+  toast(text.textRestored, { tone: "ok", keep: true });
+}
+
+// ── Offline ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+function isKept() {
+  return root.dataset.offlineSince !== undefined;
+}
+
+function sayOffline() {
+  if (!isKept()) return;
+  const time = new Intl.DateTimeFormat(root.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date(root.dataset.offlineSince));
+  const note = document.createElement("div");
+  note.className = "offline-note";
+  note.id = "offline-note";
+  note.setAttribute("role", "status");
+  const again = document.createElement("a");
+  again.href = location.href;
+  again.textContent = text.textAgain;
+  note.append(`${text.textAsOf.replace("%s", time)} `, again);
+  document.body.prepend(note);
+  addEventListener("online", () => location.reload());
+}
+
+// Where nobody is signed in, nothing of anybody stays in this browser.
+async function forget() {
+  for (const name of await caches.keys()) if (name.startsWith(PAGES)) await caches.delete(name);
+}
+
+function keep(store, name, value) {
+  try {
+    if (value === null) store.removeItem(name);
+    else store.setItem(name, JSON.stringify(value));
+  } catch { /* this browser keeps nothing: the page works without it */ }
+}
+function recall(store, name) {
+  try {
+    return JSON.parse(store.getItem(name));
+  } catch {
+    return null;
+  }
+}
+
+export function startSession(toast) {
+  sayOffline();
+  restore(toast);
+  for (const name of ["visibilitychange", "focus"]) addEventListener(name, () => lookAgain(toast), true);
+  if ("serviceWorker" in navigator && text.person) navigator.serviceWorker.register("/sw.js").catch(() => {});
+  if ("caches" in window && !text.person && !isKept()) forget();
+}
