@@ -212,10 +212,27 @@ def cached_of(actor: Actor) -> CachedAnswer:
     return CachedAnswer.objects.create(owner=actor.user, team=actor.team, expires_at=expires_at, **about)
 
 
+@object_of("ab-tests")
 @object_of("ab_test")
 def ab_test_of(actor: Actor) -> ABTest:
     about = {"name": f"Secret test {next(_numbers)}", "strategy_a": "auto", "strategy_b": "best"}
     return ABTest.objects.create(owner=actor.user, team=actor.team, **about)
+
+
+@object_of("validator_run")
+@object_of("validator-runs")
+def make_validator_run(actor: Actor) -> Any:
+    from apps.tasks.models import ValidatorRun
+
+    return ValidatorRun.objects.create(team=actor.team, owner=actor.user, models_asked=[{"id": "m", "label": "Secret model"}])
+
+
+@object_of("verifying_rule")
+@object_of("verifying-rules")
+def make_verifying_rule(actor: Actor) -> Any:
+    from apps.tasks.models import VerifyingRule
+
+    return VerifyingRule.objects.create(team=actor.team, owner=actor.user, category=f"secret {next(_numbers)}")
 
 
 @object_of("conversations")

@@ -26,6 +26,7 @@ TYPES = {"task": "task:update", "user": "notification", "team": "team:update", "
 TYPES |= {"compare": "compare:update", "benchmark": "benchmark:update"}
 TYPES |= {"chat": "chat:update", "chatwork": "chat:work"}
 TYPES |= {"logs": "logs:lines"}
+TYPES |= {"limits": "limits:changed"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from apps.gateway.dialects.embeddings import Embeddings
 from apps.gateway.dialects.messages import Messages
 from apps.gateway.dialects.responses import Responses
 from apps.gateway.flow import Desk, recover_in_background, serve
+from apps.gateway.hearing import hear_of_changes
 from apps.gateway.wire import Exchange, Receive, Send
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class GatewayApp:
         self._inner = inner
         self._desk: Desk | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._hearing: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
@@ -64,6 +66,7 @@ class GatewayApp:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 recover_in_background()
+                self._hearing = asyncio.create_task(hear_of_changes())
                 _spare_the_collector()
                 await send({"type": "lifespan.startup.complete"})
             else:
@@ -72,6 +75,9 @@ class GatewayApp:
                 return
 
     async def aclose(self) -> None:
+        hearing, self._hearing = self._hearing, None
+        if hearing is not None:
+            hearing.cancel()
         desk, self._desk = self._desk, None
         if desk is not None:
             await desk.aclose()

@@ -73,6 +73,7 @@ async def serve(exchange: Exchange, dialect: Dialect, desk: Desk) -> None:
 
 async def _answer(exchange: Exchange, dialect: Dialect, desk: Desk) -> None:
     who = await admit(exchange)
+    desk.ledger.used(who)
     asked = read_asked(await _body(exchange), dialect)
     exchange.watch()
     if asked.model in names.ROUTED:

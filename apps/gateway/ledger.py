@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -77,9 +77,18 @@ class Ledger:
         self._over: list[Entry] = []
         self._writing: asyncio.Task[None] | None = None
         self._idle: asyncio.Task[None] | None = None
-        self._used: dict[int, float] = {}
+        self._used: dict[int, float] = {}  # keys, and when their use was last noted
+        self._to_note: set[int] = set()
         self._is_unsure = False  # whether the last batch was written
         self._wrote_in_s = 0.0
+
+    def used(self, who: Admitted) -> None:
+        """The key was let in: noted to the minute, and not each time."""
+        now = time.monotonic()
+        if now - self._used.get(who.key_pk, -USED_TO_THE_S) >= USED_TO_THE_S:
+            self._used[who.key_pk] = now
+            self._to_note.add(who.key_pk)
+            self._wake()
 
     def begin(self, entry: Entry) -> None:
         """Before the call goes out."""
@@ -140,13 +149,14 @@ class Ledger:
 
     async def flush(self) -> None:
         """Write everything that is over now, and give back what is set aside for nothing."""
-        while self._over:
+        while self._over or self._to_note:
             batch, self._over = self._over[:MOST_AT_ONCE], self._over[MOST_AT_ONCE:]
+            keys, self._to_note = self._to_note, set()
             try:
                 notes = [entry.note for entry in batch if entry.note is not None]
-                await in_db(_write, notes, self._keys_used(batch), may_repeat=self._is_unsure)
+                await in_db(_write, notes, keys, may_repeat=self._is_unsure)
             except (DatabaseTrouble, asyncio.CancelledError):
-                self._over = batch + self._over
+                self._over, self._to_note = batch + self._over, keys | self._to_note
                 self._is_unsure = True
                 raise
             self._is_unsure = False
@@ -173,7 +183,7 @@ class Ledger:
 
     async def _write_on(self) -> None:
         """As long as there is something to write. A database that is away is waited for: the journal keeps it all."""
-        while self._over:
+        while self._over or self._to_note:
             await asyncio.sleep(min(WRITE_AT_LEAST_EVERY_S, max(WRITE_EVERY_S, REST_FOR_EACH_S * self._wrote_in_s)))
             began = time.monotonic()
             try:
@@ -194,13 +204,6 @@ class Ledger:
             except DatabaseTrouble:
                 log.exception("money that was set aside could not be given back; it is free when the reservation expires")
 
-    def _keys_used(self, batch: Sequence[Entry]) -> list[int]:
-        """Keys whose use is to be noted: to the minute, and not each time."""
-        now = time.monotonic()
-        keys = {entry.who.key_pk for entry in batch if now - self._used.get(entry.who.key_pk, -USED_TO_THE_S) >= USED_TO_THE_S}
-        self._used |= dict.fromkeys(keys, now)
-        return list(keys)
-
 
 def recover() -> int:
     """Write down what processes that died had not; gives how many calls. For the start of a process, in a thread."""
@@ -218,8 +221,9 @@ def recover() -> int:
     return count
 
 
-def _write(notes: list[CallNote], keys: list[int], *, may_repeat: bool) -> None:
-    usages_record(notes, may_repeat=may_repeat)
+def _write(notes: list[CallNote], keys: Collection[int], *, may_repeat: bool) -> None:
+    if notes:
+        usages_record(notes, may_repeat=may_repeat)
     if keys:
         now = timezone.now()
         stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=USED_TO_THE_S))

@@ -17,6 +17,7 @@ from apps.gateway import admission
 from apps.gateway.models import VirtualKey
 from apps.providers.models import Budget
 from apps.providers.services import budget_create, budget_delete, budget_update
+from apps.providers.services.budgets import limits_tell
 
 KEY_BYTES = 32
 ENDING = 4
@@ -143,3 +144,4 @@ def _must_change(actor: Actor, key: VirtualKey) -> None:
 
 def _forget() -> None:
     transaction.on_commit(admission.forget)
+    limits_tell()

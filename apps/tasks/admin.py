@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from unfold.admin import TabularInline
 
 from apps.common.admin import BaseAdmin, JournalAdmin
+from apps.tasks.audited_admin import AuditedAdmin
 from apps.tasks.models import (
     ABTest,
     AuditHead,
@@ -120,9 +121,8 @@ class TaskExecutionAdmin(JournalAdmin):
 
 
 @admin.register(EscalationRule)
-class EscalationRuleAdmin(BaseAdmin):
-    """Changes made here are not in the team's audit log; those of its pages and API are."""
-
+class EscalationRuleAdmin(AuditedAdmin):
+    audited_as = "rule"
     list_display = ("name", "trigger", "threshold", "from_tier", "to_tier", "priority", "is_active", "team")
     list_filter = ("trigger", "is_active")
     search_fields = ("name", "=public_id")
@@ -156,7 +156,8 @@ class AuditHeadAdmin(JournalAdmin):
 
 
 @admin.register(RoutingSettings)
-class RoutingSettingsAdmin(BaseAdmin):
+class RoutingSettingsAdmin(AuditedAdmin):
+    audited_as = "routing"
     list_display = ("team", "max_escalations", "max_cost_usd", "exploration", "cache_is_on", "semantic_model")
     search_fields = ("team__name",)
 
@@ -202,15 +203,15 @@ class ResultThumbAdmin(JournalAdmin):
 
 
 @admin.register(VerifyingRule)
-class VerifyingRuleAdmin(BaseAdmin):
-    """Changes made here are not in the team's audit log; those of its pages and API are."""
-
+class VerifyingRuleAdmin(AuditedAdmin):
+    audited_as = "verifying_rule"
     list_display = ("category", "when", "from_complexity", "from_priority", "sample_percent", "team")
     list_filter = ("when",)
     search_fields = ("category", "=public_id")
 
 
 @admin.register(CheckingSettings)
-class CheckingSettingsAdmin(BaseAdmin):
+class CheckingSettingsAdmin(AuditedAdmin):
+    audited_as = "checking"
     list_display = ("team", "search", "search_url", "vectors", "vectors_model")
     search_fields = ("team__name",)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
@@ -154,3 +155,51 @@ def test_ids_that_are_near_each_other_fall_on_both_sides(actor: Actor) -> None:
         ab_assign(actor.team.pk, one)
         sides.add(one.variant)
     assert sides == {"A", "B"}
+
+
+def test_a_test_is_begun_read_and_ended_over_rest(actor: Actor) -> None:
+    api = APIClient()
+    api.force_authenticate(actor.user)
+    asked = {"measure": "confidence", "effect": 5}
+    said = api.post("/api/orchestrator/ab-tests/sample/", asked, format="json")
+    assert said.status_code == 200 and said.json()["runs"] == 0 and said.json()["minimum_sample"] > 100
+    assert not ABTest.objects.exists()
+    whole = {**asked, "name": "Cheaper?", "strategy_a": "auto", "strategy_b": "cheapest"}
+    made = api.post("/api/orchestrator/ab-tests/", whole, format="json")
+    assert made.status_code == 201, made.json()
+    assert made.json()["minimum_sample"] == said.json()["minimum_sample"]
+    assert api.post("/api/orchestrator/ab-tests/", whole, format="json").status_code == 409
+    test = ABTest.objects.get()
+    answered(actor, test, "A", 3, confidence=80)
+    answered(actor, test, "B", 3, confidence=60)
+    address = f"/api/orchestrator/ab-tests/{test.public_id}/"
+    result = api.get(address).json()["result"]
+    assert (result["verdict"], result["prompts_a"], result["prompts_b"]) == ("not_enough", 3, 3)
+    [deciding] = [one for one in result["measures"] if one["decides"]]
+    assert (deciding["measure"], deciding["a"], deciding["b"], deciding["difference"]) == ("confidence", 80.0, 60.0, -20.0)
+    assert api.patch(address, {"name": "Dearer?"}, format="json").json()["name"] == "Dearer?"
+    assert api.post(f"{address}stop/").json()["status"] == "stopped"
+    assert api.post(f"{address}stop/").status_code == 409
+    assert api.delete(address).status_code == 204 and not ABTest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"strategy_b": "auto"}, "strategy_b"), ({"share_percent": 101}, "share_percent"), ({"effect": 0}, "effect")],
+)
+def test_what_makes_no_test_is_told_by_its_field(actor: Actor, wrong: dict[str, Any], field: str) -> None:
+    api = APIClient()
+    api.force_authenticate(actor.user)
+    whole = {"name": "?", "strategy_a": "auto", "strategy_b": "cheapest", "measure": "confidence", "effect": 5, **wrong}
+    said = api.post("/api/orchestrator/ab-tests/", whole, format="json")
+    assert said.status_code == 400 and field in str(said.json())
+
+
+def test_members_read_tests_and_do_not_change_them(actor: Actor) -> None:
+    test = begin(actor)
+    colleague = make_actor("carla@example.org", team=actor.team, role=Role.MEMBER, name="Carla")
+    api = APIClient()
+    api.force_authenticate(colleague.user)
+    assert api.get("/api/orchestrator/ab-tests/").json()["results"][0]["id"] == str(test.public_id)
+    assert api.post(f"/api/orchestrator/ab-tests/{test.public_id}/stop/").status_code == 403
+    assert api.delete(f"/api/orchestrator/ab-tests/{test.public_id}/").status_code == 403

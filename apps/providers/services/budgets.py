@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, User
+from apps.common import live
 from apps.common.errors import BadInput, NotAllowed, NotFound
 from apps.providers.models import Budget
 from apps.providers.models.budgets import SMALLEST
 from apps.providers.services.budget_periods import budget_recount
 
 MOST_USD = Decimal("999999.99")
+LIMITS_TOPIC = "limits:all"  # on which every process hears that keys or budgets changed
 
 
 def budget_create(
@@ -57,6 +59,7 @@ def budget_create(
         budget.period_started_at = budget.started_at(now)
         budget.save()
         budget_recount(budget, now)
+        limits_tell()
     return budget
 
 
@@ -75,6 +78,7 @@ def budget_update(actor: Actor, budget: Budget, **changes: Any) -> Budget:
         budget.save()
         if changes.keys() - {"name"}:
             budget_recount(budget, timezone.now())  # while it was not in force nothing was counted
+        limits_tell()
     return budget
 
 
@@ -82,6 +86,12 @@ def budget_delete(actor: Actor, budget: Budget) -> None:
     """Take it away: nothing is held back by it any more."""
     _must_change(actor, budget)
     budget.delete()
+    limits_tell()
+
+
+def limits_tell() -> None:
+    """Who keeps in mind what a key may do, or that a budget is in force, reads it anew once this transaction is committed."""
+    transaction.on_commit(lambda: live.publish(LIMITS_TOPIC, live.type_of(LIMITS_TOPIC), {}))
 
 
 def _must_change(actor: Actor, budget: Budget) -> None:

@@ -95,6 +95,15 @@ def ab_create(
     )
 
 
+def ab_rename(actor: Actor, test: ABTest, name: str) -> None:
+    """All else of a test stays as it was begun. Raises BadInput."""
+    actor.must_manage()
+    if not name.strip():
+        raise BadInput(_("Give it a name, so that you know it again."), field="name")
+    test.name = name.strip()[:120]
+    test.save(update_fields=["name", "updated_at"])
+
+
 def ab_stop(actor: Actor, test: ABTest) -> None:
     """Prompts take their own strategy again. What was measured stays."""
     actor.must_manage()

@@ -13,9 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.models import F
+from django.urls import reverse
 from django.utils import timezone
 
-from apps.tasks.models import AuditHead, AuditLog
+from apps.tasks.models import AuditHead, AuditLog, EscalationRule
 from apps.tasks.services import audit
 from apps.tasks.services.audit import AuditEntry, AuditProblem, audit_append, audit_verify, hash_of
 from tests.factories import make_actor
@@ -191,3 +192,29 @@ def test_the_command_says_what_it_found_and_fails(actor, chain):
     assert json.loads(out.getvalue())["problems"][0]["kind"] == "removed"
     with pytest.raises(CommandError):
         call_command("audit", "verify", "--team", str(uuid4()))
+
+
+def test_what_staff_change_in_the_admin_is_in_the_chain_of_its_team(actor, client):
+    actor.user.is_staff = actor.user.is_superuser = True
+    actor.user.save()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    rule = EscalationRule.objects.create(team=actor.team, owner=actor.user, name="Doubt", trigger="low_confidence", threshold=60)
+    page = reverse("admin:tasks_escalationrule_change", args=[rule.pk])
+    form = client.get(page).context["adminform"].form
+    given = {name: "" if (value := form.initial.get(name)) is None else value for name in form.fields}
+    said = client.post(page, {**given, "threshold": "75", "owner": actor.user.pk})
+    assert said.status_code == 302, said.context["errors"]
+    client.post(reverse("admin:tasks_escalationrule_delete", args=[rule.pk]), {"post": "yes"})
+    changed, deleted = AuditLog.objects.filter(team=actor.team).order_by("number")
+    assert changed.data["what"] == "rule_changed" and changed.data["where"] == "admin"
+    assert changed.data["changes"] == {"threshold": ["60", "75"]}
+    assert (changed.actor_name, changed.object_id) == (str(actor.user), rule.public_id)
+    assert deleted.data["what"] == "rule_deleted" and deleted.data["rule"]["name"] == "Doubt"
+    assert problems(actor) == []
+
+
+def test_nothing_in_the_data_is_written_as_a_power_of_ten(actor):
+    audit_append(
+        actor.team.pk, [AuditEntry("settings", {"zero": Decimal("0E-8"), "some": Decimal("0.00010000"), "ten": Decimal(10)})]
+    )
+    assert AuditLog.objects.get().data == {"zero": "0", "some": "0.0001", "ten": "10"}
