@@ -76,8 +76,9 @@ class TaskForm(forms.Form):
     verify_when = forms.ChoiceField(
         label=gettext_lazy("Which steps are checked"),
         required=False,
-        initial="always",
+        initial="team",
         choices=[
+            ("team", gettext_lazy("As the team's rules say; without a rule, every step")),
             ("always", gettext_lazy("Every step")),
             ("from_complexity", gettext_lazy("Hard ones, from the complexity below")),
             ("from_priority", gettext_lazy("All, if the task is of high or urgent priority")),
@@ -124,8 +125,9 @@ class TaskForm(forms.Form):
         policy = {name: given[name] for name in numbers if given[name] is not None}
         policy |= {"cross_validate": given["cross_validate"], "on_too_few_models": given["on_too_few_models"] or "ask"}
         rule = {"from_complexity": given["verify_from_complexity"], "sample_percent": given["verify_sample_percent"]}
-        if given["verify_when"] and given["verify_when"] != "always":
-            figures = {name: value for name, value in rule.items() if value is not None}
+        if given["verify_when"] and given["verify_when"] != "team":
+            is_needed = {"from_complexity": "from_complexity", "sample": "sample_percent"}.get(given["verify_when"])
+            figures = {name: value for name, value in rule.items() if value is not None and name == is_needed}
             policy["verify"] = {"when": given["verify_when"], **figures}
         plain = ("description", "title", "category", "priority", "budget", "deadline", "approve_plan")
         return {

@@ -10,6 +10,8 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.db import transaction
 from kombu.exceptions import KombuError, OperationalError
 
+from apps.tasks.runner.bell import VALIDATORS
+from apps.tasks.runner.validating import worker as validators
 from apps.tasks.runner.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -18,6 +20,11 @@ log = logging.getLogger(__name__)
 @shared_task(name="tasks.work")
 def work() -> None:
     worker.work()
+
+
+@shared_task(name=VALIDATORS)
+def judge() -> None:
+    validators.work()
 
 
 def ring() -> None:
@@ -44,3 +51,4 @@ def _look_at_once(**_: Any) -> None:
 @worker_shutting_down.connect
 def _let_go(**_: Any) -> None:
     worker.stop()
+    validators.stop()

@@ -242,3 +242,28 @@ def unit_word(measure: str) -> str:
     if measure in (ABTest.Measure.COST, ABTest.Measure.LATENCY):
         return _("percent of what is usual")
     return _("points of 100")
+
+
+def fault_word(kind: str) -> str:
+    """A kind of planted fault."""
+    words = {
+        "wrong_number": _("wrong number"),
+        "negation": _("turned round"),
+        "missing": _("part missing"),
+        "source": _("invented source"),
+        "unit": _("wrong unit"),
+        "off_topic": _("off topic"),
+        "truncated": _("cut off"),
+    }
+    return words.get(kind, kind)
+
+
+def known_by_word(name: str) -> str:
+    """How it came to be known whether a verdict was right."""
+    words = {
+        "people": _("people's thumbs"),
+        "ruling": _("a third AI's ruling"),
+        "recovery": _("another attempt that was chosen"),
+        "planted": _("planted faults"),
+    }
+    return words.get(name, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.tasks.views import ab, audit, cached, logs, orchestrator, routing_settings, rules, task_list, try_it
+from apps.tasks.views import ab, audit, cached, checking, logs, orchestrator, routing_settings, rules, task_list, try_it
 from apps.tasks.views import tasks as views
 
 app_name = "tasks"
@@ -20,12 +20,14 @@ urlpatterns = [
     path("tasks/<uuid:id>/parts/", views.task_parts, name="parts"),
     path("tasks/<uuid:id>/trace/", views.task_trace, name="trace"),
     path("tasks/<uuid:id>/plan/", views.plan, name="plan"),
+    path("tasks/<uuid:id>/thumb/", checking.task_thumb, name="thumb"),
     path("tasks/<uuid:id>/delete/", views.task_delete, name="delete"),
     path("tasks/<uuid:id>/<slug:action>/", views.task_act, name="act"),
     path("tasks/steps/<uuid:id>/retry/", views.step_retry, name="retry"),
     path("logs/", logs.log_list, name="logs"),
     path("logs/export/", logs.log_export, name="logs_export"),
     path("logs/<uuid:id>/", logs.log_page, name="log"),
+    path("tasks/steps/<uuid:id>/thumb/", checking.step_thumb, name="step_thumb"),
     path("orchestrator/", orchestrator.overview, name="orchestrator"),
     path("orchestrator/figures/", orchestrator.figures, name="orchestrator_figures"),
     path("orchestrator/recent/", orchestrator.recent, name="orchestrator_recent"),
@@ -42,6 +44,15 @@ urlpatterns = [
     path("orchestrator/cache/", cached.cache_page, name="cache"),
     path("orchestrator/cache/clear/", cached.clear, name="cache_clear"),
     path("orchestrator/cache/<uuid:cached_id>/delete/", cached.remove, name="cached_delete"),
+    path("orchestrator/checking/", checking.quality_page, name="checking"),
+    path("orchestrator/checking/new/", checking.run_new, name="checking_new"),
+    path("orchestrator/checking/runs/<uuid:validator_run_id>/", checking.run_page, name="checking_run"),
+    path("orchestrator/checking/runs/<uuid:validator_run_id>/parts/", checking.run_parts, name="checking_parts"),
+    path("orchestrator/checking/runs/<uuid:validator_run_id>/stop/", checking.run_halt, name="checking_stop"),
+    path("orchestrator/checking/runs/<uuid:validator_run_id>/delete/", checking.run_remove, name="checking_delete"),
+    path("orchestrator/checking/rules/new/", checking.rule_new, name="verifying_rule_new"),
+    path("orchestrator/checking/rules/<uuid:verifying_rule_id>/", checking.rule_edit, name="verifying_rule"),
+    path("orchestrator/checking/rules/<uuid:verifying_rule_id>/delete/", checking.rule_remove, name="verifying_rule_delete"),
     path("orchestrator/settings/", routing_settings.settings_page, name="routing_settings"),
     path("orchestrator/tests/", ab.test_list, name="ab_tests"),
     path("orchestrator/tests/new/", ab.test_new, name="ab_new"),

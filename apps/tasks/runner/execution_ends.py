@@ -17,12 +17,13 @@ from django.utils import timezone
 from apps.common.db import again_after_deadlock
 from apps.providers.models import CreditUsage
 from apps.providers.services import quality_record, reservations_release
-from apps.tasks.engine.routing.types import Escalation, Routed
+from apps.tasks.engine.routing.types import Attempt, Escalation, Routed
 from apps.tasks.logbook import log_prompt
 from apps.tasks.models import AuditHead, EscalationHistory, ProviderMetric, TaskExecution
 from apps.tasks.runner.executions import Asked, Diary, Ready
 from apps.tasks.runner.route_json import percent, route_json
 from apps.tasks.services.audit import AuditEntry, audit_append, audit_lock, plain
+from apps.tasks.services.verdicts import verdict_of_prompt
 
 NOT_TRIED = ("resting", "no_free_place", "cancelled")  # that says nothing of how good the model is
 
@@ -83,6 +84,8 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
     execution.error_code = execution.error = execution.held_by = ""
     execution.save()
     _log_answered(execution, rises)
+    if routed.opinion is not None and routed.attempts:
+        verdict_of_prompt(execution, _best_of(routed).model, routed.opinion, threshold=ready.settings.divergence_threshold)
     return totals
 
 
@@ -226,12 +229,17 @@ def _score_of(asked: Asked, routed: Routed | None) -> Decimal | None:
     """How the author did, 0-100, as the judge ruled, else how far the checker agreed; None: nobody checked this answer."""
     if routed is None or routed.opinion is None or routed.opinion.divergence is None or asked.completion is None:
         return None
-    best = max((attempt for attempt in routed.attempts if attempt.completion), key=lambda attempt: attempt.confidence)
+    best = _best_of(routed)
     if best.model.id != str(asked.model.public_id):
         return None
     ruling = routed.opinion.settlement.ruling
     score = 100.0 - routed.opinion.divergence if ruling is None else 100.0 * (ruling.winner == "author")
     return percent(score)
+
+
+def _best_of(routed: Routed) -> Attempt:
+    """The one that was checked."""
+    return max((attempt for attempt in routed.attempts if attempt.completion), key=lambda attempt: attempt.confidence)
 
 
 def provider_metric_add(provider_id: int, calls: Sequence[CreditUsage], confidences: Sequence[float]) -> None:

@@ -29,6 +29,7 @@ from apps.tasks.engine.types import (
 from apps.tasks.engine.weigh import SUSPECT_FROM
 from apps.tasks.logbook import log_write
 from apps.tasks.models import Subtask, SubtaskStatus, Task, TaskStatus
+from apps.tasks.services.verdicts import verdict_of_step
 from apps.tasks.states import try_move
 
 SIDES = {"author": "executor", "checker": "validator", "neither": "neither"}  # the engine's words → the product's
@@ -161,6 +162,7 @@ def _settled(task: Task, subtask: Subtask, settlement: Settlement) -> None:
 
 def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
     _count_quality(subtask, outcome)
+    verdict_of_step(task, subtask, outcome, attempt=max(1, subtask.attempts))
     if outcome.escalate_because:
         _set(subtask, escalations=subtask.escalations + 1, confidence=_percent(outcome.confidence), suspect=True)
         why = {"reason": outcome.escalate_because, "model": outcome.author.label, "confidence": outcome.confidence}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Literal, cast
 
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
+from apps.common.events import AnswerRated
 from apps.providers.contract import TIERS
 from apps.providers.models import AIModel
 from apps.tasks.models import EscalationRule, RoutingSettings, TaskExecution, Trigger
 from apps.tasks.services.audit import audit_setting
+from apps.tasks.services.verdicts import answer_rated
 
 RULE_FIELDS = (
     "name", "trigger", "threshold", "from_tier", "to_tier", "from_model", "to_model", "category", "priority", "is_active",
@@ -143,6 +145,6 @@ def execution_rate(actor: Actor, execution: TaskExecution, *, thumb: int | None)
         raise BadInput(_("A thumb is up (1), down (-1), or taken back (null)."), field="thumb")
     if not execution.is_answered:
         raise Conflict(_("There is no answer to have an opinion of."))
-    TaskExecution.objects.filter(pk=execution.pk).update(thumb=thumb)
+    answer_rated(AnswerRated(execution.public_id, actor.user.pk, 0 if thumb is None else cast(Literal[1, -1], thumb)))
     execution.thumb = thumb
     return execution

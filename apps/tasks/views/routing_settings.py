@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -10,23 +12,34 @@ from django.views.decorators.http import require_http_methods
 
 from apps.common.errors import BadInput
 from apps.providers.models import AIModel
+from apps.tasks.checking_forms import CheckingSettingsForm
 from apps.tasks.route_forms import CacheForm, RoutingForm
+from apps.tasks.selectors.checking import checking_settings_of, rules_of_checking
 from apps.tasks.selectors.routing import routing_settings_of
 from apps.tasks.services.cache_settings import cache_settings_update
 from apps.tasks.services.routing import routing_settings_update
+from apps.tasks.services.verifying import checking_settings_update
 from apps.tasks.views.tasks import Asked
 
 
 @require_http_methods(["GET", "POST"])
 def settings_page(request: Asked) -> HttpResponse:
-    """Two forms, each saved by itself."""
+    """Three forms, each saved by itself, and the rules of when steps are checked."""
     if request.method == "POST":
         request.actor.must_manage()
     what = request.POST.get("form", "")
     row = routing_settings_of(request.actor)
     routing = RoutingForm(request.POST if what == "routing" else None, row=row)
-    cache = CacheForm(request.POST if what == "cache" else None, row=row, models=_embedding_models(request))
-    form, save = (routing, routing_settings_update) if what == "routing" else (cache, cache_settings_update)
+    embedding = _embedding_models(request)
+    cache = CacheForm(request.POST if what == "cache" else None, row=row, models=embedding)
+    used = checking_settings_of(request.actor.team.pk)
+    evidence = CheckingSettingsForm(request.POST if what == "evidence" else None, row=used, models=embedding)
+    forms: dict[str, tuple[Any, Any]] = {
+        "routing": (routing, routing_settings_update),
+        "cache": (cache, cache_settings_update),
+        "evidence": (evidence, checking_settings_update),
+    }
+    form, save = forms.get(what, forms["cache"])
     if what and form.is_valid():
         try:
             save(request.actor, **form.for_service)
@@ -35,7 +48,7 @@ def settings_page(request: Asked) -> HttpResponse:
         else:
             messages.success(request, _("Saved."))
             return redirect("tasks:routing_settings")
-    context = {"routing": routing, "cache": cache}
+    context = {"routing": routing, "cache": cache, "evidence": evidence, "verifying": list(rules_of_checking(request.actor))}
     return render(request, "orchestrator/settings.html", context, status=400 if what and form.errors else 200)
 
 

@@ -18,6 +18,7 @@ from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
 from apps.tasks.models import ENDED, Task, TaskStatus
 from apps.tasks.preview import preview_of
+from apps.tasks.selectors.checking import own_thumbs
 from apps.tasks.views.undo import remember_deleted
 from apps.tasks.workings import with_workings
 
@@ -101,10 +102,12 @@ def _page(request: Asked, task: Task) -> dict[str, Any]:
     trace = selectors.task_trace(task, with_texts=False)
     detail = with_workings(selectors.task_detail(task), trace)
     at_work = selectors.calls_at_work(task) if task.is_at_work else []
+    thumbs = own_thumbs(request.actor, task.pk)
     policy = presentation.policy_of(detail)
     return {
         "task": task,
-        "detail": detail,
+        "detail": {**detail, "subtasks": [{**one, "thumb": thumbs.get(str(one["id"]))} for one in detail["subtasks"]]},
+        "thumb": thumbs.get(""),
         "policy": policy,
         "threshold": policy["divergence_threshold"],
         "confidence_threshold": policy["confidence_threshold"],

@@ -1,0 +1,131 @@
+"""Forms of checking: a benchmark of validators, when steps are checked, what the detection of inventions may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.providers.forms import RefusableForm
+from apps.providers.models import AIModel
+from apps.tasks.models import CheckingSettings, Priority, ValidatorRun, VerifyingRule
+from apps.tasks.planted import practice_questions
+
+_DECIMAL = forms.TextInput(attrs={"inputmode": "decimal"})
+
+
+class RunForm(RefusableForm):
+    """Which models judge which planted faults."""
+
+    models = forms.MultipleChoiceField(label=gettext_lazy("Models"), widget=forms.CheckboxSelectMultiple)
+    cases = forms.ChoiceField(
+        label=gettext_lazy("Cases"),
+        choices=ValidatorRun.Cases.choices,
+        initial=ValidatorRun.Cases.GENERAL,
+        help_text=gettext_lazy(
+            "Practice models read sums and word tasks alone; others are better measured on works."
+        ),
+    )
+    questions = forms.IntegerField(label=gettext_lazy("Practice questions"), min_value=1, initial=30)
+
+    def __init__(self, data: Any = None, *, models: Iterable[AIModel]) -> None:
+        super().__init__(data)
+        choices = [(str(model.public_id), f"{model} · {model.provider}") for model in models]
+        self.fields["models"].choices = choices  # type: ignore[attr-defined]
+        self.fields["questions"].max_value = practice_questions()  # type: ignore[attr-defined]
+
+
+class VerifyingRuleForm(RefusableForm):
+    """When steps of a category are checked."""
+
+    category = forms.CharField(
+        label=gettext_lazy("Category"),
+        max_length=60,
+        required=False,
+        help_text=gettext_lazy("Left empty: for all that have no rule of their own."),
+    )
+    when = forms.ChoiceField(label=gettext_lazy("Checked by another AI"), choices=VerifyingRule.When.choices)
+    from_complexity = forms.DecimalField(
+        label=gettext_lazy("From a complexity of"),
+        min_value=Decimal(0),
+        max_value=Decimal(100),
+        max_digits=5,
+        decimal_places=2,
+        widget=_DECIMAL,
+        initial=61,
+        help_text=gettext_lazy("0 to 100, as estimated of the step."),
+    )
+    from_priority = forms.ChoiceField(
+        label=gettext_lazy("From a priority of"),
+        choices=[(priority.name.lower(), priority.label) for priority in Priority],
+        initial="high",
+        help_text=gettext_lazy("Of the task: what is at stake."),
+    )
+    sample_percent = forms.DecimalField(
+        label=gettext_lazy("Share of a sample, %"),
+        min_value=Decimal(0),
+        max_value=Decimal(100),
+        max_digits=5,
+        decimal_places=2,
+        widget=_DECIMAL,
+        initial=20,
+        help_text=gettext_lazy("Of the steps, drawn by lot."),
+    )
+
+    def __init__(self, data: Any = None, *, rule: VerifyingRule | None = None) -> None:
+        names = ("category", "when", "from_complexity", "from_priority", "sample_percent")
+        super().__init__(data, initial={name: getattr(rule, name) for name in names} if rule else None)
+
+
+class CheckingSettingsForm(RefusableForm):
+    """The web look-up and the vectors of meaning."""
+
+    search = forms.ChoiceField(
+        label=gettext_lazy("Web look-up"),
+        choices=CheckingSettings.Search.choices,
+        help_text=gettext_lazy(
+            "Sentences with names, numbers and dates that stand in no source are sent to this search. Off: nothing leaves."
+        ),
+    )
+    search_url = forms.CharField(
+        label=gettext_lazy("Address of the search"),
+        max_length=500,
+        required=False,
+        help_text=gettext_lazy("SearXNG: its address. Another one: with {query} where the words belong."),
+    )
+    search_results = forms.CharField(
+        label=gettext_lazy("Where the results stand"),
+        max_length=120,
+        required=False,
+        help_text=gettext_lazy("Names with dots, such as data.items. Left empty: results."),
+    )
+    vectors = forms.ChoiceField(
+        label=gettext_lazy("Vectors of meaning"),
+        choices=CheckingSettings.Vectors.choices,
+        help_text=gettext_lazy("They say how near an answer is to its question and its sources in meaning."),
+    )
+    vectors_model = forms.ChoiceField(label=gettext_lazy("Embedding model"), required=False)
+    vectors_folder = forms.CharField(
+        label=gettext_lazy("Folder of a sentence-transformers model"),
+        max_length=500,
+        required=False,
+        help_text=gettext_lazy("On the machine of the worker; it needs the packages of requirements-local-ai.txt."),
+    )
+
+    def __init__(self, data: Any = None, *, row: CheckingSettings, models: Iterable[AIModel]) -> None:
+        names = ("search", "search_url", "search_results", "vectors", "vectors_folder")
+        chosen = str(row.vectors_model.public_id) if row.vectors_model else ""
+        super().__init__(data, initial={**{name: getattr(row, name) for name in names}, "vectors_model": chosen})
+        self.models = {str(model.public_id): model for model in models}
+        choices = [("", _("None")), *((key, f"{model} · {model.provider}") for key, model in self.models.items())]
+        self.fields["vectors_model"].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def for_service(self) -> dict[str, Any]:
+        """What checking_settings_update takes."""
+        given = dict(self.cleaned_data)
+        return given | {"vectors_model": self.models.get(given["vectors_model"])}
