@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Greatest, Lower, StrIndex, Substr
+from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat.models import AnswerThumb, Conversation, Message
@@ -18,6 +19,7 @@ from apps.chat.selectors import Turn, conversations_filtered, thread_of
 from apps.common.paging import Page, page_of
 from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.models import TaskExecution
+from apps.tasks.routing_words import not_verified_because
 
 LIST_LIMIT = 40
 PICKER_LIMIT = 120
@@ -70,6 +72,14 @@ class Shown:
         return self.message.check_result or {}
 
     @property
+    def why_not(self) -> str:
+        """Why it could not be checked, in a sentence."""
+        reason = self.check.get("reason", "")
+        if reason == "unexpected":
+            return _("Something went wrong in the product itself; the log has the details. Check it again.")
+        return self.check.get("message") or _("It could not be checked: %(why)s.") % {"why": not_verified_because(reason)}
+
+    @property
     def is_checked(self) -> bool:
         return bool(self.evidence["validator"])
 
@@ -83,7 +93,17 @@ class Shown:
         """Changes when something of it that the page shows has changed, words that are being written apart."""
         row = self.message
         length = 0 if row.is_unfinished else len(row.content)
-        seen = (row.status, row.check_state, length, self.turn.siblings, self.stage, self.thumb, row.error_code, row.model_name)
+        seen = (
+            row.status,
+            row.check_state,
+            length,
+            self.turn.siblings,
+            self.stage,
+            self.thumb,
+            row.error_code,
+            row.model_name,
+            row.notes,
+        )
         return f"{zlib.crc32(repr((seen, self.is_queued_behind)).encode()):08x}"
 
     @property

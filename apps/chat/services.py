@@ -178,6 +178,7 @@ def branch_choose(actor: Actor, message: Message) -> Conversation:
     must_be_mine(actor, message.conversation)
     Conversation.objects.filter(pk=message.conversation_id).update(current=leaf_below(message))
     message.conversation.refresh_from_db()
+    wire.tell_on_commit(message.conversation, "branch", message_id=str(message.public_id))
     return message.conversation
 
 

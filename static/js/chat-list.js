@@ -92,6 +92,7 @@ bar.addEventListener("click", (event) => {
 document.addEventListener("htmx:afterSwap", mark);
 document.addEventListener("orq:chat-changed", refreshList);
 document.addEventListener("orq:read-again", refreshList);
+document.addEventListener("visibilitychange", () => document.hidden || refreshList());
 
 const kept = sessionStorage.getItem(KEPT);
 if (kept) {

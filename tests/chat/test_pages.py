@@ -244,6 +244,20 @@ def test_a_checked_answer_shows_the_three_seats(client, actor, conversation):
     assert "US$ 0.00020" in page and page.count('"not-checked"') == 1  # the first answer of the thread
 
 
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        ({"reason": "too_few_models"}, "there are too few models of different families"),
+        ({"reason": "unexpected"}, "Something went wrong in the product itself"),
+        ({"reason": "over_budget", "message": "The budget is spent."}, "The budget is spent."),
+    ],
+)
+def test_a_check_that_could_not_be_done_says_why(client, actor, conversation, result, words):
+    said(actor, conversation, check_state="could_not", check_result=result)
+    page = html(client, page_of(conversation))
+    assert "could not be checked" in page and words in page
+
+
 def test_a_check_of_the_route_itself_is_shown_as_well(client, actor, conversation):
     found = {"checker": {"label": "crow"}, "divergence": 4, "score": 96, "defects": [], "summary": "Right."}
     execution = TaskExecution.objects.create(
