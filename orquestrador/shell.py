@@ -137,9 +137,11 @@ class Shell:
     @cached_property
     def teams(self) -> list[Membership]:
         """The person's teams, for the switch."""
-        return (
-            list(Membership.objects.filter(user=self.person).select_related("team").order_by("team__name")) if self.person else []
-        )
+        if self.person is None:
+            return []
+        if self.actor is not None and (known := getattr(self.person, "known_memberships", [])):
+            return sorted(known, key=lambda membership: membership.team.name)
+        return list(Membership.objects.filter(user=self.person).select_related("team").order_by("team__name"))
 
 
 def spend_of_month(team: Team) -> Spend:

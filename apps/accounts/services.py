@@ -40,6 +40,7 @@ def actor_for(user: User, *, team: str | None = None, preferred_team: str | None
     if not user.is_authenticated:
         raise NotAllowed(_("Sign in first."))
     memberships = list(Membership.objects.filter(user=user).select_related("team").order_by("created_at", "pk"))
+    user.known_memberships = memberships  # type: ignore[attr-defined]  # the page's menu of teams shows them
     by_team = {str(membership.team.public_id): membership for membership in memberships}
     if team:
         if team not in by_team:

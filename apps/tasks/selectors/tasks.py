@@ -43,7 +43,7 @@ def subtasks_visible(actor: Actor) -> QuerySet[Subtask]:
 
 def access_task(actor: Actor, public_id: uuid.UUID | str) -> Task:
     """The task, or NotFound: for another team's as for one that never was."""
-    task = tasks_visible(actor).filter(public_id=_uuid(public_id)).first()
+    task = tasks_visible(actor).select_related("owner").filter(public_id=_uuid(public_id)).first()
     if task is None:
         raise NotFound(_("There is no such task."))
     return task
@@ -105,6 +105,16 @@ def _spent_by(calls: QuerySet[Call], key: str) -> defaultdict[Any, Spent]:
     return defaultdict(Spent, found)
 
 
+def _spent_of(calls: Iterable[Call]) -> defaultdict[Any, Spent]:
+    """The same for calls that are read already, with their usage."""
+    found: defaultdict[Any, Spent] = defaultdict(Spent)
+    for call in calls:
+        if usage := call.usage:
+            tokens, is_unpriced = usage.input_tokens + usage.output_tokens, usage.cost_usd is None
+            found[call.subtask_id] += Spent(usage.cost_usd or Decimal(0), tokens, 1, int(is_unpriced))
+    return found
+
+
 def money(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:.8f}"
 
@@ -162,10 +172,10 @@ def _progress(task: Task, statuses: Sequence[str]) -> int:
     return min(99, 100 * done // (3 * len(statuses))) if statuses else 0
 
 
-def task_detail(task: Task) -> dict[str, Any]:
-    """A task as `GET /api/tasks/{id}/` gives it, its steps in order. Three queries."""
+def task_detail(task: Task, *, calls: Sequence[Call] | None = None) -> dict[str, Any]:
+    """A task as `GET /api/tasks/{id}/` gives it, its steps in order. Three queries; two where its `calls` are given."""
     subtasks = list(with_seats(task.subtasks.all()).order_by("order"))
-    spent = _spent_by(task.calls.all(), "subtask")
+    spent = _spent_by(task.calls.all(), "subtask") if calls is None else _spent_of(calls)
     total = sum(spent.values(), Spent())
     return {
         **_card(task, total, [subtask.status for subtask in subtasks]),
@@ -250,18 +260,23 @@ def _time_left_s(task: Task, subtasks: Iterable[Subtask]) -> int | None:
 
 
 # ── The journal ───────────────────────────────────────────────────────────────────────────────────────────────────
-def task_trace(task: Task, *, with_texts: bool = True) -> list[dict[str, Any]]:
+def task_calls(task: Task, *, with_texts: bool = True) -> list[Call]:
+    """Every call of the task with its usage, its model and as whom it spoke, in their order. One query."""
+    rows = task.calls.select_related("usage", "model__provider", "specialized_ai").order_by("started_at", "pk")
+    return list(rows if with_texts else rows.defer("request", "text", "answer"))
+
+
+def task_trace(task: Task, *, with_texts: bool = True, calls: Sequence[Call] | None = None) -> list[dict[str, Any]]:
     """What was done, stage by stage in the order it began, each with the calls it made. Two queries.
 
     [{key, stage, subtask, started_at, finished_at, result, error, calls: [{id, key, purpose, role, model, status, text, request,
     error, error_code, latency_ms, first_token_ms, input_tokens, output_tokens, is_estimated, cost, cost_note, started_at,
     finished_at}]}].
-    Without texts `text` and `request` are left out, which can be large.
+    Without texts `text` and `request` are left out, which can be large. `calls`: what `task_calls` gave, for one query less.
     """
-    calls: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    rows = task.calls.select_related("usage", "model__provider", "specialized_ai").order_by("started_at", "pk")
-    for call in rows if with_texts else rows.defer("request", "text", "answer"):
-        calls[call.key.partition("#")[0]].append(_call(call, with_texts=with_texts))
+    by_step: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for call in task_calls(task, with_texts=with_texts) if calls is None else calls:
+        by_step[call.key.partition("#")[0]].append(_call(call, with_texts=with_texts))
     steps = task.steps.select_related("subtask").order_by("started_at", "pk")
     return [
         {
@@ -273,7 +288,7 @@ def task_trace(task: Task, *, with_texts: bool = True) -> list[dict[str, Any]]:
             "finished_at": step.finished_at,
             "result": step.result,
             "error": step.error,
-            "calls": calls[step.key],
+            "calls": by_step[step.key],
         }
         for step in steps
     ]

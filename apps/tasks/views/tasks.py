@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ from apps.tasks.views.undo import remember_deleted
 from apps.tasks.workings import with_workings
 
 LOG_LIMIT = 200
+STATS_KEPT_S = 10
 
 
 class Asked(HttpRequest):
@@ -44,17 +46,33 @@ def overview_parts(request: Asked) -> HttpResponse:
 
 
 def _overview(actor: Actor) -> dict[str, Any]:
-    def cards(status: str, limit: int) -> list[dict[str, Any]]:
-        return selectors.task_cards(list(selectors.tasks_filtered(actor, status=status)[:limit]))
-
+    """Three lists of tasks whose figures are read together, and the team's week, which is kept for a few seconds."""
+    wanted = (
+        selectors.tasks_filtered(actor, status="needs-you")[:5],
+        selectors.tasks_filtered(actor, status="at-work")[:8],
+        selectors.tasks_filtered(actor).filter(status__in=ENDED)[:6],
+    )
+    lists = [list(tasks) for tasks in wanted]
+    cards = {card["id"]: card for card in selectors.task_cards([task for tasks in lists for task in tasks])}
+    needs_you, at_work, latest = ([cards[str(task.public_id)] for task in tasks] for tasks in lists)
     return {
-        "needs_you": cards("needs-you", 5),
-        "at_work": cards("at-work", 8),
-        "latest": selectors.task_cards(list(selectors.tasks_filtered(actor).filter(status__in=ENDED)[:6])),
-        "stats": selectors.tasks_stats(actor, 7),
+        "needs_you": needs_you,
+        "at_work": at_work,
+        "latest": latest,
+        "stats": _stats_kept(actor),
         "preview": preview_of(actor),
-        "is_first": not selectors.tasks_visible(actor).exists(),
+        "is_first": not any(lists),
     }
+
+
+def _stats_kept(actor: Actor) -> dict[str, Any]:
+    """Every page that looks on would sum the week anew with each change."""
+    name = f"tasks-stats:{actor.team.public_id}"
+    stats: dict[str, Any] | None = cache.get(name)
+    if stats is None:
+        stats = selectors.tasks_stats(actor, 7)
+        cache.set(name, stats, STATS_KEPT_S)
+    return stats
 
 
 # ── A new one ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -99,8 +117,9 @@ def task_parts(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: Asked, task: Task) -> dict[str, Any]:
-    trace = selectors.task_trace(task, with_texts=False)
-    detail = with_workings(selectors.task_detail(task), trace)
+    calls = selectors.task_calls(task, with_texts=False)
+    trace = selectors.task_trace(task, with_texts=False, calls=calls)
+    detail = with_workings(selectors.task_detail(task, calls=calls), trace)
     at_work = selectors.calls_at_work(task) if task.is_at_work else []
     thumbs = own_thumbs(request.actor, task.pk)
     policy = presentation.policy_of(detail)
