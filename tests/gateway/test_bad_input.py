@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import socket
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +17,7 @@ from apps.accounts.models import Membership, Role
 from apps.gateway.models import VirtualKey
 from apps.providers.models import CreditUsage
 from tests.factories import make_actor
-from tests.servers.bytes_server import JSON, BytesServer, answer, whole
+from tests.servers.bytes_server import DONE, JSON, SSE, BytesServer, answer, chunked, event, whole, words
 
 in_thread = sync_to_async
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -237,3 +240,45 @@ async def test_more_tokens_a_minute_than_allowed_wait(gateway, model_at, key_of)
         second = await gateway.http.post(CHAT, json=body, headers=bearer(key))
     assert (first.status_code, second.status_code) == (200, 429)
     assert int(second.headers["retry-after"]) > 60
+
+
+async def test_who_leaves_after_the_headers_costs_nothing(gateway, server, key_of):
+    """The body was promised and never came."""
+    key = await in_thread(key_of)()
+    port = gateway.http.base_url.port
+    for sent in (b"", b'{"model": "acme/gpt-test", "mess'):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 5000\r\n\r\n"
+        writer.write(head.encode() + sent)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    got = await gateway.http.get("/v1/models", headers=bearer(key))
+    assert got.status_code == 200
+    await gateway.written()
+    assert not await in_thread(CreditUsage.objects.exists)()
+
+
+async def test_a_reader_of_one_byte_at_a_time_gets_all_of_it(gateway, model_at, key_of):
+    """Its socket takes next to nothing, so that what is sent to it waits; the model's answer does not."""
+    said = "word " * 2_000
+    steps = [event(words(said)) for _ in range(40)]
+    async with BytesServer(chunked(SSE, *steps, event(words(finish="stop")), DONE)) as server:
+        await in_thread(model_at)(server.url, name="acme")
+        key = await in_thread(key_of)()
+        body = json.dumps({"model": "acme/gpt-test", "messages": HELLO, "stream": True}).encode()
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n"
+        narrow = socket.socket()
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        narrow.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(narrow, ("127.0.0.1", gateway.http.base_url.port))
+        reader, writer = await asyncio.open_connection(sock=narrow, limit=256)
+        writer.write(head.encode() + f"content-length: {len(body)}\r\n\r\n".encode() + body)
+        first = b"".join([await reader.readexactly(1) for _ in range(200)])
+        assert first.startswith(b"HTTP/1.1 200")
+        async with asyncio.timeout(10):
+            while not await in_thread(CreditUsage.objects.exists)():  # the call is over long before its reader is
+                await asyncio.sleep(0.02)
+        rest = await reader.read()
+        writer.close()
+    assert (first + rest).count(b"word word") >= 40 and b"[DONE]" in rest

@@ -79,6 +79,8 @@ class Evidence:
             b"x-orq-cost": "" if self.cost_usd is None else f"{self.cost_usd:f}",
             b"x-orq-cache": self.cache,
             b"x-orq-task": self.task,
+            b"x-orq-verified": self.verified,
+            b"x-orq-why-not-verified": self.why_not_verified,
         }
         return [(name, value.encode("ascii", "backslashreplace")) for name, value in said.items() if value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -34,7 +35,7 @@ class ABTestAskedSerializer(ABDesignAskedSerializer):
     name = serializers.CharField(max_length=120)
     strategy_a = serializers.ChoiceField(choices=Strategy.choices)
     strategy_b = serializers.ChoiceField(choices=Strategy.choices)
-    share_percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100, default=100)
+    share_percent = serializers.DecimalField(max_digits=5, decimal_places=2, min_value=0, max_value=100, default=Decimal(100))
 
 
 class ABNameSerializer(serializers.Serializer):
@@ -78,11 +79,12 @@ class ABResultSerializer(serializers.Serializer):
     measures = ABMeasureSerializer(many=True)
 
 
-class ABTestWithResultSerializer(ABTestSerializer):
+class ABTestWithResultSerializer(PublicSerializer):
     result = serializers.SerializerMethodField()
 
-    class Meta(ABTestSerializer.Meta):
-        fields = (*ABTestSerializer.Meta.fields, "result")  # type: ignore[assignment]
+    class Meta:
+        model = ABTest
+        fields = (*ABTestSerializer.Meta.fields, "result")
         read_only_fields = fields
 
     def get_result(self, test: ABTest) -> ABResultSerializer:
