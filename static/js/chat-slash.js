@@ -19,7 +19,6 @@ function close() {
   found = [];
   last = null;
   text.removeAttribute("aria-activedescendant");
-  text.setAttribute("aria-expanded", "false");
 }
 
 async function look() {
@@ -36,7 +35,6 @@ async function look() {
 
 function draw() {
   list.hidden = false;
-  text.setAttribute("aria-expanded", "true");
   if (!found.length) {
     list.replaceChildren(Object.assign(document.createElement("p"), { className: "chat-none", textContent: page.textNoTemplate }));
     return;
@@ -111,7 +109,6 @@ dialog.querySelector("form").addEventListener("submit", async (event) => {
 });
 
 text.setAttribute("aria-controls", "slash-list");
-text.setAttribute("aria-expanded", "false");
 text.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(look, wanted() === null ? 0 : SOON_MS);
