@@ -236,6 +236,7 @@ def make_verifying_rule(actor: Actor) -> Any:
 
 
 @object_of("conversations")
+@object_of("conversation")
 def conversation_of(actor: Actor) -> Conversation:
     return Conversation.objects.create(owner=actor.user, team=actor.team, title="Secret conversation")
 
