@@ -253,6 +253,8 @@ def factor_word(name: str) -> str:
         "earlier": _("Unlike an earlier answer"),
         "judge": _("An AI judge"),
         "stall": _("Stood still while it was written"),
+        "lookup": _("Looked up on the web"),
+        "similarity": _("Far in meaning from its question or sources"),
     }
     return words.get(name, name)
 
@@ -274,6 +276,8 @@ def reason_word(reason: str) -> str:
         "out_of_order": _("out of order"),
         "still_to_come": _("still to come"),
         "refusal": _("a refusal"),
+        "not_found_on_the_web": _("not found on the web"),
+        "far_from_sources": _("far in meaning from the sources"),
     }
     return words.get(reason, reason.replace("_", " "))
 
@@ -284,6 +288,8 @@ def _evidence_word(name: str) -> str:
         "sources": _("sources to keep to"),
         "samples": _("further answers"),
         "judge": _("an AI judge"),
+        "lookup": _("a web look-up"),
+        "similarity": _("vectors of meaning"),
     }
     return words.get(name, name)
 

@@ -73,6 +73,9 @@ class Port:
     async def record(self, category: str, **data: Any) -> None:
         self.records.append((category, data))
 
+    async def evidence(self):
+        return None
+
     async def cached(self, prompt, needs, selection):
         return self.hit
 

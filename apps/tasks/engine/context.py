@@ -30,7 +30,7 @@ from apps.tasks.engine.errors import (
     SubtasksFailed,
 )
 from apps.tasks.engine.moves import Moved, Queued
-from apps.tasks.engine.ports import AIs, Audience, Clock, Journal
+from apps.tasks.engine.ports import AIs, Audience, Clock, Evidence, Journal
 from apps.tasks.engine.types import Answer, Candidate, Inputs, ModelRef, Outcome, Persona, Plan, PlannedSubtask, Prompt, TaskSpec
 
 LIVE_TEXT_EVERY_S = 0.1
@@ -52,6 +52,7 @@ class Run:
     ais: AIs
     audience: Audience
     clock: Clock
+    evidence: Evidence | None = None  # a web look-up and vectors of meaning, where the team has switched them on
     pause_requested: bool = False
     spent_usd: Decimal = Decimal(0)
     reserved_usd: Decimal = Decimal(0)

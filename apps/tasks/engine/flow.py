@@ -9,7 +9,7 @@ from apps.tasks.engine.conclude import conclude, stand_by_the_best
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.errors import Failure
 from apps.tasks.engine.execute import execute
-from apps.tasks.engine.inspection import inspect
+from apps.tasks.engine.further import inspected
 from apps.tasks.engine.plan import make_plan
 from apps.tasks.engine.tiebreak import settle
 from apps.tasks.engine.types import Inputs, Outcome, PlannedSubtask, Result, TaskSpec, Tried
@@ -47,7 +47,7 @@ async def run_attempt(subtask: PlannedSubtask, inputs: Inputs, tried: Tried, att
     """One AI writes, another checks, a third settles what they dispute; a second attempt is compared with what was suspect."""
     cast = await attempt.stage("cast", choose_cast, subtask, tried)
     draft = await attempt.stage("execute", execute, subtask, inputs, cast, tried)
-    findings = await attempt.stage("inspect", inspect, subtask, inputs, draft)
+    findings = await attempt.stage("inspect", inspected, subtask, inputs, draft)
     check = await attempt.stage("validate", validate, subtask, inputs, draft, cast)
     settlement = await attempt.stage("tie-break", settle, subtask, inputs, draft, check, cast)
     comparison = await attempt.stage("compare", compare, draft, findings, check, settlement, tried) if tried else None

@@ -30,6 +30,7 @@ MATERIAL_WORDS = 100  # a description so long brings the text that it asks about
 
 # Signs of a mistake in themselves. What sources do not carry may also be what the step was to add.
 _DECISIVE = ("repetition", "internal", "contradiction", "wording", "temporal", "scope", "samples", "earlier", "judge")
+_SEEN_AT_ONCE = ("repetition", "refusal", "cut", "stall")
 _WRONG_IN_ITSELF = ("internal", "temporal")
 # Told by the findings already, or not about this text.
 _NOT_OF_THE_TEXT = frozenset({"complexity", "refusal", "repetition", "cut", "cut_by_length", "withheld"})
@@ -86,6 +87,13 @@ def look_at(
         signals=_signals(question, draft),
         is_bound=is_bound,
     )
+
+
+def reweighed(findings: Findings, text: str, assessment: Assessment) -> Findings:
+    """The findings where further evidence has moved the score: what rests on it counts anew."""
+    kept = tuple(item for item in findings.items if item.kind in _SEEN_AT_ONCE)
+    invention = _invention(text, assessment)
+    return replace(findings, items=(*kept, *([invention] if invention else [])), assessment=assessment)
 
 
 def keeps_to_sources(question: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -61,6 +61,13 @@ class Audience(Protocol):
     def text(
         self, *, call: str, subtask: PlannedSubtask | None, stage: str, model: ModelRef, seq: int, delta: str, restarted: bool
     ) -> None: ...
+
+
+class Evidence(Protocol):
+    """What a team lets be asked about an answer; both are off unless switched on. None: off, or not to be had now."""
+
+    async def look_up(self, query: str) -> Sequence[str] | None: ...
+    async def vectors(self, texts: Sequence[str]) -> Sequence[Sequence[float]] | None: ...
 
 
 class Clock(Protocol):

@@ -17,6 +17,7 @@ from apps.providers.errors import ProviderError
 from apps.tasks.engine.confidence import confidence_of
 from apps.tasks.engine.context import Context
 from apps.tasks.engine.errors import Failure, NoModel, NoModelAnswered, OverBudget, RunawayAnswer
+from apps.tasks.engine.ports import Evidence
 from apps.tasks.engine.routing.escalate import next_step, start_higher
 from apps.tasks.engine.routing.select import analyse, select
 from apps.tasks.engine.routing.types import (
@@ -51,6 +52,7 @@ class RoutePort(Protocol):
         self, model: ModelRef, request: ChatRequest, *, purpose: str, is_shown: bool
     ) -> tuple[Completion, Decimal | None]: ...
     async def record(self, category: str, **data: Any) -> None: ...
+    async def evidence(self) -> Evidence | None: ...
     async def cached(self, prompt: RoutedPrompt, needs: Needs, selection: Selection) -> Cached | None: ...
     def show(self, item: Delta) -> None: ...
     def coin(self, what: str) -> bool: ...
@@ -164,7 +166,7 @@ async def _attempt(prompt: RoutedPrompt, needs: Needs, model: ModelRef, ctx: Rou
         is_estimated=completion.usage.is_estimated,
         cost_usd=cost,
     )
-    weighed = await weigh_answer(prompt, model, completion)
+    weighed = await weigh_answer(prompt, model, completion, ctx.port.evidence)
     signals = {signal.name: signal.contribution for signal in weighed.trust.signals}
     against = {finding.kind: finding.score for finding in weighed.findings.items}
     await ctx.record(

@@ -29,6 +29,7 @@ from apps.tasks.engine.circles import StreamGuard
 from apps.tasks.engine.routing.types import Cached, Needs, Routed, RoutedPrompt, Selection
 from apps.tasks.engine.types import Candidate, ModelRef, Persona, PlannedSubtask, Policy, TaskSpec
 from apps.tasks.runner.ais import personas_of
+from apps.tasks.runner.evidence import TeamEvidence, evidence_for
 from apps.tasks.runner.executions import Asker, Diary, Ready
 from apps.tasks.services.cache import cache_keep, cache_look
 
@@ -151,6 +152,10 @@ class DatabasePort:
 
     async def record(self, category: str, **data: Any) -> None:
         self._diary.record(category, **data)
+
+    async def evidence(self) -> TeamEvidence | None:
+        asker = self._asker
+        return await evidence_for(asker.team_id, asker.owner_id, self._prompt.id, asker.key_id)
 
     async def cached(self, prompt: RoutedPrompt, needs: Needs, selection: Selection) -> Cached | None:
         self._diary.needs = needs

@@ -33,6 +33,7 @@ from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
 from apps.tasks.runner.bell import ring_validators
+from apps.tasks.runner.evidence import evidence_for
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.machine import host_name, machine
 from apps.tasks.runner.money import has_budget
@@ -133,6 +134,7 @@ class Worker:
             ais=ais,
             audience=LiveAudience(task),
             clock=time,
+            evidence=await evidence_for(task.team_id, task.owner_id, str(task.public_id)),
             spent_usd=await journal.spent_usd(),
         )
         flow = asyncio.ensure_future(run_task(run.task, Context(run)))

@@ -7,11 +7,15 @@ somebody waits for the answer.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from apps.providers.contract import Completion
+from apps.tasks.engine.divergence import SHORT_ANSWER_WORDS
+from apps.tasks.engine.further import with_further
 from apps.tasks.engine.hallucination import Assessment
 from apps.tasks.engine.inspection import MATERIAL_WORDS, keeps_to_sources, look_at
+from apps.tasks.engine.ports import Evidence
 from apps.tasks.engine.routing.types import RoutedPrompt
 from apps.tasks.engine.trust.assess import Trust, assess
 from apps.tasks.engine.types import Draft, Findings, ModelRef
@@ -30,27 +34,37 @@ class Weighed:
     findings: Findings
 
 
-async def weigh_answer(prompt: RoutedPrompt, model: ModelRef, completion: Completion) -> Weighed:
-    """Of an answer that is whole. In the loop's own thread where the texts are short."""
+async def weigh_answer(
+    prompt: RoutedPrompt,
+    model: ModelRef,
+    completion: Completion,
+    evidence: Callable[[], Awaitable[Evidence | None]] | None = None,
+) -> Weighed:
+    """Of an answer that is whole. Short texts are read in the event loop's own thread. `evidence`: where more may be asked."""
     size = len(completion.text) + sum(map(len, prompt.sources)) + sum(len(one.content) for one in prompt.request.messages)
     if size <= AT_ONCE_CHARS:
-        return _weigh(prompt, model, completion)
-    return await asyncio.to_thread(_weigh, prompt, model, completion)
+        findings = findings_of(prompt, model, completion)
+    else:
+        findings = await asyncio.to_thread(findings_of, prompt, model, completion)
+    further = None
+    if evidence is not None and len(completion.text.split()) > SHORT_ANSWER_WORDS:
+        further = await evidence()
+    question, material = parted(prompt.text)
+    sources = _within(sources_of(prompt, material), SOURCE_CHARS) if findings.is_bound else ()
+    findings = await with_further(findings, completion.text[:ANSWER_CHARS], question, sources, further)
+    return Weighed(_trust(prompt, completion, findings), findings)
 
 
-def _weigh(prompt: RoutedPrompt, model: ModelRef, completion: Completion) -> Weighed:
-    findings = findings_of(prompt, model, completion)
+def _trust(prompt: RoutedPrompt, completion: Completion, findings: Findings) -> Trust:
     against = [item.score for item in findings.items if item.kind not in _TOLD_BY_TRUST]
-    logprobs = [token.logprob for token in completion.logprobs] if completion.logprobs else None
-    trust = assess(
+    return assess(
         prompt.text,
         completion.text,
         finish_reason=completion.finish_reason,
-        logprobs=logprobs,
+        logprobs=[token.logprob for token in completion.logprobs] if completion.logprobs else None,
         samples=prompt.samples,
         hallucination=max(against) if against else None,  # a text that looks good is not thereby right
     )
-    return Weighed(trust, findings)
 
 
 def findings_of(prompt: RoutedPrompt, model: ModelRef, completion: Completion) -> Findings:
