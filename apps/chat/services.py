@@ -61,6 +61,7 @@ def conversation_delete(actor: Actor, conversation: Conversation) -> None:
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=timezone.now())
     for message in conversation.messages.filter(status__in=Message.UNFINISHED):
         _ask_to_stop(message)
+    wire.tell_on_commit(conversation, "deleted")
 
 
 def conversation_restore(actor: Actor, conversation: Conversation) -> Conversation:

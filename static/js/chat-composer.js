@@ -84,5 +84,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("orq:chat-begun", () => remember(`orq:draft:${page.person}:new`, null));
 
+if (matchMedia("(hover: hover)").matches && !location.hash) text.focus(); // a phone's keyboard would cover the thread
 if (!text.value) text.value = recall(draftName(), "");
 fit();
+form.classList.add("is-ready");

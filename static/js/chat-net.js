@@ -35,7 +35,8 @@ export async function ask(method, url, { json, form, key } = {}) {
 
 // A part of the page as the server draws it.
 export async function part(url) {
-  const answer = await fetch(url, { headers: { "X-Part": "1" }, credentials: "same-origin" }).catch(() => null);
+  const answer = await fetch(url, { credentials: "same-origin" }).catch(() => null);
+  if (answer?.status === 404) document.dispatchEvent(new CustomEvent("orq:chat-gone"));
   if (!answer?.ok || isSignIn(answer)) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }

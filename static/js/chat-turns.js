@@ -108,7 +108,8 @@ function edit(turn) {
     const content = field.value.trim();
     if (!content) return;
     end();
-    post({ content, insteadOf: turn.dataset.id });
+    const files = [...turn.querySelectorAll("[data-file]")].map((file) => ({ id: file.dataset.file, name: file.dataset.name }));
+    post({ content, files, insteadOf: turn.dataset.id });
     document.querySelector("[data-text]")?.focus();
   });
 }

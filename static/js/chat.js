@@ -67,5 +67,13 @@ document.addEventListener("orq:chat-begun", ({ detail: { id } }) => {
   view.classList.add("chat-at-thread");
 });
 
+// Deleted, or no longer shared: what is on the page can still be read, and nothing is asked of it any more.
+document.addEventListener("orq:chat-gone", () => {
+  toast(page.textGone, { tone: "warn", keep: true });
+  delete root.dataset.liveChat;
+  delete page.id;
+  document.querySelector("[data-composer]")?.remove();
+}, { once: true });
+
 toEnd();
 if (document.querySelector("[data-composer]")) import("orq/chat-composer");

@@ -381,6 +381,83 @@ def test_conversations_are_deleted_together_and_taken_back(page, product, actor,
     wait(page, lambda _: texts(page, ".chat-row .clip") == ["Third", "Second", "First"])
 
 
+def test_files_go_with_a_message_and_what_cannot_is_told_beside_its_name(page, product, actor, model, tmp_path):
+    (tmp_path / "notes.txt").write_text("The river has three bridges. " * 40)
+    (tmp_path / "noise.bin").write_bytes(bytes(range(256)) * 20)
+    page.get(f"{product.url}/chat/new/")
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    find(page, "[data-file-input]").send_keys(f"{tmp_path / 'notes.txt'}\n{tmp_path / 'noise.bin'}")
+    wait(page, lambda _: "neither an image, a PDF nor a text" in " ".join(texts(page, ".composer-files .is-bad")))
+    assert "about 387 tokens" in texts(page, ".composer-files .file")[0]
+    say(page, "How many bridges?")
+    wait(page, lambda _: answers(page) == [ALL])
+    assert "notes.txt" in texts(page, ".turn-user .turn-files")[0]
+    assert "three bridges" in json.dumps(model.asked[-1]["messages"])
+    page.execute_script("document.querySelector('[data-edit]').click()")
+    find(page, "[data-edit-form] textarea").send_keys(" And rivers?", Keys.ENTER)
+    wait(page, lambda _: texts(page, ".siblings .num") == ["2 / 2"] and answers(page) == [ALL])
+    assert "notes.txt" in texts(page, ".turn-user .turn-files")[0]
+
+
+def test_a_template_is_chosen_filled_in_and_stands_in_the_composer(page, product, actor, model):
+    from apps.knowledge.services import template_create
+
+    variables = [{"name": "city", "kind": "text", "label": "Which city?", "required": True}]
+    template_create(
+        actor, name="Bridges of", title="What bridges it has", body="Name the bridges of {{city}}.", variables=variables
+    )
+    page.get(f"{product.url}/chat/new/")
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    find(page, "[data-text]").send_keys("/bridg")
+    wait(page, lambda _: any("/bridges-of" in row for row in texts(page, "[data-slash] [role=option]")))
+    assert find(page, "[data-text]").get_attribute("aria-activedescendant") == "slash-0"
+    find(page, "[data-text]").send_keys(Keys.ENTER)
+    wait(page, lambda _: find(page, "#slash-dialog").is_displayed())
+    page.switch_to.active_element.send_keys("Prague", Keys.ENTER)
+    wait(page, lambda _: find(page, "[data-text]").get_attribute("value") == "Name the bridges of Prague.")
+    assert not find(page, "#slash-dialog").is_displayed()
+
+
+def test_a_thumb_is_kept(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    find(page, "[data-thumb=up]").click()
+    wait(page, lambda _: find(page, "[data-thumb=up]").get_attribute("aria-pressed") == "true")
+    page.refresh()
+    assert find(page, "[data-thumb=up]").get_attribute("aria-pressed") == "true"
+
+
+def test_it_is_renamed_pinned_and_put_away_by_the_menu(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    find(page, "[popovertarget=chat-menu]").click()
+    find(page, "[data-dialog-open=chat-rename]").click()
+    wait(page, lambda _: find(page, "#chat-rename").is_displayed())
+    find(page, "#chat-title").send_keys(Keys.CONTROL, "a")
+    find(page, "#chat-title").send_keys("My rivers", Keys.ENTER)
+    wait(page, lambda _: texts(page, ".chat-head h1") == ["My rivers"] and texts(page, ".chat-row .clip") == ["My rivers"])
+    find(page, "[popovertarget=chat-menu]").click()
+    find(page, "[data-set=is_pinned]").click()
+    wait(page, lambda _: Conversation.objects.filter(is_pinned=True).exists())
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-set=is_pinned][data-to=false]"))
+    find(page, "[popovertarget=chat-menu]").click()
+    find(page, "[data-delete]").click()
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, ".toast .undo"))
+    assert page.current_url == f"{product.url}/chat/"
+    find(page, ".toast .undo").click()
+    wait(page, lambda _: texts(page, ".chat-row .clip") == ["My rivers"])
+
+
+def test_one_that_is_deleted_elsewhere_says_so(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    services.conversation_delete(actor, conversation)
+    wait(page, lambda _: "This conversation was deleted" in " ".join(texts(page, ".toast")))
+    assert answers(page) == [ALL]
+
+
 def test_who_reads_along_sees_words_come_and_cannot_write(page, product, actor, model):
     conversation = asked_and_answered(actor, content="Count")
     services.conversation_update(actor, conversation, is_shared=True)
