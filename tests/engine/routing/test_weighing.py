@@ -16,7 +16,8 @@ REPORT = (
     "called there every month, and most of them carried salt, cork and tinned fish. In 1931 the canneries employed four "
     "thousand people. The old quay was closed to traffic in 1987 and is now a promenade with a museum. The "
     "museum was opened in 1991 and shows boats, nets and the machines of three canneries. Its director is Helena Matos, who "
-    "worked in the harbour office for nineteen years. The ferry to Tróia leaves from a new landing some two hundred metres to the east of the old quay. "
+    "worked in the harbour office for nineteen years. The ferry to Tróia leaves from a new landing some two hundred metres "
+    "to the east of the old quay. "
 )
 FAITHFUL = "The harbour was widened between 1919 and 1923 by Adolfo Loureiro, and the old quay was closed to traffic in 1987."
 INVENTED = "The harbour was widened between 1954 and 1961 by Carlos Ramos, and the old quay was closed to traffic in 1912."
