@@ -119,9 +119,7 @@ def test_rows_in_another_order_are_found_and_told_where_they_were(actor, chain):
     chain.filter(number=3).update(number=99)
     chain.filter(number=7).update(number=3)
     chain.filter(number=99).update(number=7)
-    found = problems(actor)
-    assert AuditProblem("moved", 3, was=7) in found
-    assert AuditProblem("moved", 7, was=3) in found
+    assert problems(actor) == [AuditProblem("moved", 3, was=7), AuditProblem("moved", 7, was=3)]
 
 
 def test_a_row_that_nobody_appended_is_found(actor, chain):
