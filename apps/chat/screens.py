@@ -103,6 +103,7 @@ class Shown:
             row.error_code,
             row.model_name,
             row.notes,
+            row.check_result,
         )
         return f"{zlib.crc32(repr((seen, self.is_queued_behind)).encode()):08x}"
 
