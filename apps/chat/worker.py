@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import translation
 
@@ -38,7 +39,6 @@ from apps.tasks.runner.routing import Finished, prompt_for, stream_route
 log = logging.getLogger(__name__)
 
 STORE_EVERY_S = 0.5
-RENEW_EVERY_S = 5.0
 RECONCILE_EVERY_S = 3.0
 PURGE_EVERY_S = 3600.0
 SAY_EVERY_S = 0.015  # pieces that come faster than this are said together
@@ -56,6 +56,7 @@ class Writing:
     stored: str = ""
     said: int = 0  # characters of the text that have been passed on
     said_utf16: int = 0
+    said_at: float = 0.0  # by the clock of the loop
     restarted: bool = False
     model: AIModel | None = None  # who writes it; kept with the next texts
     stored_model: AIModel | None = None
@@ -74,7 +75,15 @@ class Writing:
             self.text, self.said, self.said_utf16, self.restarted = "", 0, 0, True
         self.text += delta.text
         if (delta.text or delta.restarted) and self.timer is None:
-            self.timer = asyncio.get_running_loop().call_later(SAY_EVERY_S, self.say)
+            self._say_soon()
+
+    def _say_soon(self) -> None:
+        """At once, unless something was said a moment ago: then with whatever comes until that moment is over."""
+        loop = asyncio.get_running_loop()
+        if (wait_s := self.said_at + SAY_EVERY_S - loop.time()) <= 0:
+            self.say()
+        else:
+            self.timer = loop.call_later(wait_s, self.say)
 
     def say(self) -> None:
         """Pass on what has come since the last time. `at` and `seq` are where the piece begins and ends."""
@@ -85,6 +94,7 @@ class Writing:
         if not piece and not self.restarted:
             return
         self.said, self.said_utf16 = len(self.text), at + utf16_length(piece)
+        self.said_at = asyncio.get_running_loop().time()
         self._publish(at, piece, restarted=self.restarted)
         self.restarted = False
 
@@ -155,7 +165,7 @@ class Worker:
                         purge_at = now + PURGE_EVERY_S
                     await self._take_up()
                     await self._store(renew=now >= renew_at)
-                    renew_at = now + RENEW_EVERY_S if now >= renew_at else renew_at
+                    renew_at = now + settings.ORQ_LEASE_S / 4 if now >= renew_at else renew_at
                 except DatabaseError as error:
                     log.warning("the database does not answer (%s); trying again", error)
                 await self._rest()
