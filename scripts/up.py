@@ -19,6 +19,8 @@ from scripts.supervisor import Part, Supervisor
 from scripts.words import Stop, say, t
 
 APPLICATION = "orquestrador.asgi:application"
+# Live messages are small: to compress each of them for each socket takes several times the CPU of sending it.
+SMALL_MESSAGES = ("--ws-per-message-deflate", "false")
 
 
 def main(arguments: list[str]) -> int:
@@ -126,7 +128,8 @@ def web_part(options: argparse.Namespace) -> Part:
         return Part("web", ["daphne", "-b", host, "-p", port, "-v", "0", APPLICATION])
     behind_proxy = "--proxy-headers" if env.boolean("ORQ_HTTPS") else "--no-proxy-headers"
     quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning", behind_proxy]
-    return Part("web", ["uvicorn", "--host", host, "--port", port, "--timeout-graceful-shutdown", "5", *quiet, APPLICATION])
+    address = ["--host", host, "--port", port, "--timeout-graceful-shutdown", "5"]
+    return Part("web", ["uvicorn", *address, *SMALL_MESSAGES, *quiet, APPLICATION])
 
 
 def worker_parts(count: int) -> list[Part]:

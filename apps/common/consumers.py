@@ -71,7 +71,7 @@ class LiveSocket(AsyncWebsocketConsumer):
         self.request_id = uuid.uuid4().hex
         correlation_id.set(self.request_id)
         self.tasks: list[asyncio.Task] = []
-        self.listener = Listener()
+        self.listener = Listener(send=self.forward)
         self.checks: dict[str, Check] = {}
         await self.accept(subprotocol=self.subprotocol())
         try:
@@ -80,7 +80,7 @@ class LiveSocket(AsyncWebsocketConsumer):
             await self._say_goodbye(error)
             return
         self._hear_own_topics()
-        self.tasks = [asyncio.create_task(self._forward()), asyncio.create_task(self._recheck())]
+        self.tasks = [asyncio.create_task(self._recheck())]
 
     def _hear_own_topics(self) -> None:
         wanted = {*self.own_topics(), *self.checks}
@@ -98,6 +98,7 @@ class LiveSocket(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         if self.listener.topics:
             hub().leave(self.listener)
+        self.listener.close()
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
@@ -144,13 +145,8 @@ class LiveSocket(AsyncWebsocketConsumer):
         message = {"type": kind, "data": data} if question is None else {"type": kind, "id": question, "data": data}
         await self.send(text_data=json.dumps(message, cls=DjangoJSONEncoder, ensure_ascii=False))
 
-    async def _forward(self) -> None:
-        """As fast as this client reads; meanwhile what is too much for it is dropped by its listener, not by the others'."""
-        while True:
-            await self.forward(await self.listener.next())
-
     async def forward(self, text: str) -> None:
-        """Hand a live message on, as it is."""
+        """Hand a live message on, as it is. The listener calls it, outside of any task: it may await the socket alone."""
         await self.base_send({"type": "websocket.send", "text": text})
 
     async def _recheck(self) -> None:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from django.db import DatabaseError
@@ -26,6 +26,7 @@ READ_EVERY_S = 0.08  # hints of this while are read together
 WAITING_AT_MOST = 256  # texts for one slow socket; after that it is told to read again
 
 
+Send = Callable[[str], Coroutine[Any, Any, None]]
 Reader = Callable[[str, list[dict[str, Any]]], list[LiveMessage]]
 _readers: dict[str, Reader] = {}
 
@@ -48,17 +49,28 @@ def _read(topic: str, type: str, hints: list[dict[str, Any]]) -> list[LiveMessag
 
 
 class Listener:
-    """What waits for one socket. All but `Hub` use it in the event loop it was made in."""
+    """What waits for one socket. All but `Hub` use it in the event loop it was made in.
 
-    def __init__(self, *, waiting_at_most: int = WAITING_AT_MOST) -> None:
+    With `send` it hands each text over itself, at once and without a task of its own: waking one for each message costs more
+    than the sending. What a slow socket cannot take waits. Without it somebody asks for the `next` text.
+    """
+
+    __slots__ = ("_is_sending", "_lost", "_send", "_texts", "_waiting_at_most", "_wake", "loop", "topics")
+
+    def __init__(self, *, send: Send | None = None, waiting_at_most: int = WAITING_AT_MOST) -> None:
         self.loop = asyncio.get_running_loop()
         self.topics: set[str] = set()
         self._texts: deque[str] = deque()
         self._lost: dict[str, str] = {}  # topic → type, of messages that found the queue full
         self._waiting_at_most = waiting_at_most
         self._wake: asyncio.Future[None] | None = None
+        self._send = send
+        self._is_sending = False
 
     def put(self, message: LiveMessage) -> None:
+        if self._send is not None and not self._is_sending and not self._lost and not self._texts:
+            self._go_on(self._send(message.text))
+            return
         if self._lost or len(self._texts) >= self._waiting_at_most:
             self._lost[message.topic] = message.type
         else:
@@ -71,10 +83,47 @@ class Listener:
         while not self._texts and not self._lost:
             self._wake = self.loop.create_future()
             await self._wake
+        return self._first()
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self._send = None
+        self._texts.clear()
+        self._lost.clear()
+
+    def _first(self) -> str:
         if self._texts:
             return self._texts.popleft()
         topic, type = self._lost.popitem()
         return LiveMessage.reload(topic, type).text
+
+    def _go_on(self, sending: Coroutine[Any, Any, None]) -> None:
+        """Send, and then what has come meanwhile. A socket that takes no more for now is gone on with when it does."""
+        self._is_sending = True
+        while True:
+            try:
+                waits_for = sending.send(None)
+            except StopIteration:
+                pass
+            except OSError:  # the other side has left; its own end of the socket says goodbye
+                self.close()
+            except Exception:
+                log.exception("a live message could not be handed on")
+            else:
+                self._go_on_after(waits_for, sending)
+                return
+            if self._send is None or not (self._texts or self._lost):
+                self._is_sending = False
+                return
+            sending = self._send(self._first())
+
+    def _go_on_after(self, waits_for: Any, sending: Coroutine[Any, Any, None]) -> None:
+        """As a task would: what it waits for is a future, or nothing where it only lets others go first."""
+        if waits_for is None:
+            self.loop.call_soon(self._go_on, sending)
+            return
+        waits_for._asyncio_future_blocking = False
+        waits_for.add_done_callback(lambda _done: self._go_on(sending))
 
 
 class Hub:
@@ -154,6 +203,7 @@ class Hub:
 
 
 def _put_all(listeners: list[Listener], message: LiveMessage) -> None:
+    """All in one turn of the loop: in several, a later message could come first."""
     for listener in listeners:
         listener.put(message)
 

@@ -32,6 +32,7 @@ urlpatterns = [
     path("orchestrator/figures/", orchestrator.figures, name="orchestrator_figures"),
     path("orchestrator/recent/", orchestrator.recent, name="orchestrator_recent"),
     path("orchestrator/prompts/", orchestrator.prompts, name="prompts"),
+    path("orchestrator/prompts/export/", orchestrator.prompts_export, name="prompts_export"),
     path("orchestrator/try/", try_it.try_it, name="try_it"),
     path("orchestrator/try/answer/", try_it.answer, name="try_it_answer"),
     path("orchestrator/rules/", rules.rule_list, name="rules"),

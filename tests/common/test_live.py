@@ -192,3 +192,49 @@ def test_values_of_the_database_need_no_preparation() -> None:
     )
     assert data_of(json.loads(message.text))["a"] == "1.50"
     assert LiveMessage.unpacked(message.packed()) == message
+
+
+async def test_a_listener_that_sends_itself_needs_no_task_and_keeps_the_order_when_its_socket_is_slow() -> None:
+    sent: list[int] = []
+    free = asyncio.Event()
+
+    async def send(text: str) -> None:
+        await free.wait()
+        sent.append(json.loads(text)["data"]["n"])
+
+    before = asyncio.all_tasks()
+    listener = Listener(send=send, waiting_at_most=3)
+    free.set()
+    for n in range(2):
+        listener.put(LiveMessage.of("task:1", "task:update", {"n": n}))
+    assert sent == [0, 1]
+    free.clear()
+    for n in range(2, 8):  # one is on its way, three wait, two are lost
+        listener.put(LiveMessage.of("task:1", "task:update", {"n": n}))
+    assert sent == [0, 1]
+    assert asyncio.all_tasks() == before
+    hints: list[str] = []
+
+    async def send_anything(text: str) -> None:
+        hints.append(json.loads(text)["data"].get("event", ""))
+
+    listener._send = send_anything
+    free.set()
+    async with asyncio.timeout(PATIENCE_S):
+        while "reload" not in hints:
+            await asyncio.sleep(0.01)
+    assert sent == [0, 1, 2]
+    assert hints == ["", "", "", "reload"]
+
+
+async def test_a_socket_that_is_gone_is_sent_nothing_more() -> None:
+    tried = []
+
+    async def send(text: str) -> None:
+        tried.append(text)
+        raise BrokenPipeError
+
+    listener = Listener(send=send)
+    for n in range(3):
+        listener.put(LiveMessage.of("task:1", "task:update", {"n": n}))
+    assert len(tried) == 1

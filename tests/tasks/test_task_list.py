@@ -18,6 +18,7 @@ from django.utils import timezone
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.common.errors import BadInput
+from apps.common.searching import searched
 from apps.tasks.models import ExecutionLog, Subtask, Task
 from apps.tasks.services import bulk, tasks_cancel, tasks_delete, tasks_restore, tasks_start_again
 from tests.tasks import scenes
@@ -147,3 +148,19 @@ def test_the_number_of_queries_of_the_list_does_not_grow(browser: Client, actor:
     few = queries()
     many(actor, 45)
     assert queries() == few <= 12
+
+
+def test_a_search_looks_through_so_many_tasks_and_goes_on(browser: Client, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(searched.__kwdefaults__, "most", 10)
+    scenes.make_task(actor, "A needle")
+    many(actor, 25)
+    address, seen = reverse("tasks:list") + "?search=needle", []
+    for _page in range(3):
+        answer = browser.get(address)
+        seen += [card["title"] for card in answer.context["cards"]]
+        if not answer.context["further"]:
+            break
+        assert "Look further back" in answer.content.decode()
+        address = reverse("tasks:list") + answer.context["further"]
+    assert seen == ["A needle"]
+    assert _page == 2

@@ -30,7 +30,7 @@ ABOUT = {
     "period": f"Back from now: {', '.join(PERIODS)}.",
     "since": "Date and time of the first line.",
     "until": "Date and time of the last line.",
-    "search": "Words. A page reads 20,000 lines at most; `next` goes on where it stopped, also when `results` is empty.",
+    "search": "Words. A page reads 10,000 lines at most; `next` goes on where it stopped, also when `results` is empty.",
 }
 
 

@@ -1,6 +1,6 @@
 """Everything that reads tasks and routed prompts for a screen, the API or a socket. One module a story."""
 
-from apps.tasks.selectors.logs import LogPage, LogQuery, access_log, log_line, logs_found, logs_page, logs_visible
+from apps.tasks.selectors.logs import LogQuery, access_log, log_line, logs_found, logs_page, logs_visible
 from apps.tasks.selectors.routing import (
     access_audit_entry,
     access_execution,
@@ -43,6 +43,7 @@ from apps.tasks.selectors.tasks import (
     task_trace,
     tasks_by_status,
     tasks_filtered,
+    tasks_saying,
     tasks_stats,
     tasks_visible,
     voice_reference,
@@ -54,7 +55,6 @@ __all__ = [
     "GROUPS",
     "ROLES",
     "SEATS",
-    "LogPage",
     "LogQuery",
     "Spent",
     "access_audit_entry",
@@ -97,6 +97,7 @@ __all__ = [
     "task_trace",
     "tasks_by_status",
     "tasks_filtered",
+    "tasks_saying",
     "tasks_stats",
     "tasks_visible",
     "voice_reference",

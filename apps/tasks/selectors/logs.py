@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.accounts.models import User
 from apps.common.errors import BadInput, NotFound
-from apps.common.paging import Page, cursor_behind, page_of, rows_behind
+from apps.common.paging import page_of
+from apps.common.searching import Searched, searched
 from apps.providers.models import AIModel
 from apps.tasks.messages import EVENTS, describe
 from apps.tasks.models import ExecutionLog, Subtask, Task, TaskExecution
@@ -36,7 +37,7 @@ SHOWN = (  # never the texts of tasks and answers, which can be long
     *("task__public_id", "task__title", "task__deleted_at", "subtask__public_id", "subtask__order"),
     *("execution__public_id", "person__public_id", "person__name", "person__email"),
 )
-LOOKED_THROUGH = 20_000  # lines that one search for words reads at most; the page says so and goes on from there
+LOOKED_THROUGH = 10_000  # lines that one search for words reads at most; the page says so and goes on from there
 
 
 @dataclass(frozen=True)
@@ -231,34 +232,12 @@ def _events_saying(word: str) -> list[str]:
     return [event for event in EVENTS if word in event or word in describe(event, {}).casefold()]
 
 
-@dataclass(frozen=True, slots=True)
-class LogPage:
-    """A page of the log. `looked_back_to` and `further`: a search for words stopped there, and where it goes on."""
-
-    page: Page
-    looked_back_to: datetime | None = None
-    further: str = ""
-
-
-def logs_page(actor: Actor, query: LogQuery, *, cursor: str = "", limit: int = LINES) -> LogPage:
+def logs_page(actor: Actor, query: LogQuery, *, cursor: str = "", limit: int = LINES) -> Searched:
     """The newest lines that fit, or those that `cursor` names. A search for words reads `LOOKED_THROUGH` lines at most."""
     lines = logs_found(actor, query)
     if not query.words:
-        return LogPage(page_of(lines, ordering=ORDER, limit=limit, cursor=cursor))
-    edge = _edge(lines, cursor)
-    searched = with_words(lines, query.words)
-    if edge is not None:
-        searched = searched.filter(created_at__gte=edge.created_at)
-    page = page_of(searched, ordering=ORDER, limit=limit, cursor=cursor)
-    if edge is None or page.next:
-        return LogPage(page)
-    return LogPage(page, edge.created_at, cursor_behind(edge, ordering=ORDER))
-
-
-def _edge(lines: QuerySet[ExecutionLog], cursor: str) -> ExecutionLog | None:
-    """The last line that a search from `cursor` on looks at; None where there are not that many."""
-    behind = rows_behind(lines, ordering=ORDER, cursor=cursor).select_related(None).only("pk", "created_at")
-    return behind[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
+        return Searched(page_of(lines, ordering=ORDER, limit=limit, cursor=cursor))
+    return searched(lines, lambda rows: with_words(rows, query.words), limit=limit, cursor=cursor, most=LOOKED_THROUGH)
 
 
 # ── as they are shown ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -375,6 +375,11 @@ def tasks_filtered(
         tasks = tasks.filter(priority=Priority[priority.upper()]) if priority.upper() in Priority.names else tasks.none()
     if is_mine:
         tasks = tasks.filter(owner=actor.user)
+    return tasks_saying(tasks, search)
+
+
+def tasks_saying(tasks: QuerySet[Task], search: str) -> QuerySet[Task]:
+    """Tasks in whose title or description every word occurs."""
     for word in search.split()[:8]:
         tasks = tasks.filter(Q(title__icontains=word) | Q(description__icontains=word))
     return tasks

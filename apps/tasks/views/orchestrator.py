@@ -9,14 +9,16 @@ from urllib.parse import urlencode
 from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.exporting import MOST_ROWS, exported
 from apps.common.paging import page_of
+from apps.common.searching import Searched, searched
 from apps.providers.models import AIModel
 from apps.tasks import trace
 from apps.tasks.charts import daily_charts
@@ -96,8 +98,8 @@ def _card(row: TaskExecution) -> dict[str, Any]:
 def prompts(request: Asked) -> HttpResponse:
     """All prompts, page by page."""
     asked = {name: request.GET.get(name, "").strip() for name in ("state", "search")}
-    rows = _light(_filtered(executions_visible(request.actor), **asked))
-    page = page_of(rows, ordering=("-created_at",), limit=LIST_LIMIT, cursor=request.GET.get("cursor", ""))
+    found = _prompts_page(request, **asked)
+    page = found.page
     context = {
         "cards": [_card(row) for row in page.rows],
         "asked": asked,
@@ -107,13 +109,43 @@ def prompts(request: Asked) -> HttpResponse:
         "next": page.next and _query(asked, cursor=page.next),
         "previous": page.previous and _query(asked, cursor=page.previous),
         "is_narrowed": any(asked.values()) or "cursor" in request.GET,
+        "looked_back_to": found.looked_back_to,
+        "further": found.further and _query(asked, cursor=found.further),
+        "here": _query(asked),
+        "most_rows": MOST_ROWS,
     }
     return render(request, "orchestrator/prompts.html", context)
 
 
-def _filtered(rows: QuerySet[TaskExecution], *, state: str, search: str) -> QuerySet[TaskExecution]:
-    if search:
-        rows = rows.filter(input__icontains=search)
+def _prompts_page(request: Asked, *, state: str, search: str) -> Searched:
+    cursor = request.GET.get("cursor", "")
+    rows = _light(_filtered(executions_visible(request.actor), state=state))
+    if not search:
+        return Searched(page_of(rows, ordering=("-created_at",), limit=LIST_LIMIT, cursor=cursor))
+    return searched(rows, lambda found: found.filter(input__icontains=search), limit=LIST_LIMIT, cursor=cursor)
+
+
+PROMPT_COLUMNS = (
+    *("task_id", "created_at", "status", "source", "input", "output", "model", "provider_name", "task_type", "strategy"),
+    *("complexity", "confidence_score", "divergence", "verified", "escalation_count", "execution_time_ms", "first_token_ms"),
+    *("input_tokens", "output_tokens", "cost", "cache", "thumb", "error_code", "error"),
+)
+
+
+@require_GET
+def prompts_export(request: Asked) -> StreamingHttpResponse:
+    """The prompts that the filters leave, with their answers, as CSV or JSON."""
+    state, search = request.GET.get("state", "").strip(), request.GET.get("search", "").strip()
+    rows = _filtered(executions_visible(request.actor), state=state).defer("messages", "metadata")
+    rows = rows.filter(input__icontains=search) if search else rows
+    return exported(request, rows, name="prompts", ordering=("-created_at",), as_record=_prompt_record, columns=PROMPT_COLUMNS)
+
+
+def _prompt_record(row: TaskExecution) -> dict[str, Any]:
+    return {**{name: value for name, value in execution_card(row).items() if name in PROMPT_COLUMNS}, "output": row.output}
+
+
+def _filtered(rows: QuerySet[TaskExecution], *, state: str) -> QuerySet[TaskExecution]:
     match state:
         case "answered":
             return rows.filter(status__in=TaskExecution.ANSWERED)
@@ -122,7 +154,7 @@ def _filtered(rows: QuerySet[TaskExecution], *, state: str, search: str) -> Quer
         case "failed":
             return rows.filter(status=TaskExecution.Status.FAILED)
         case "cached":
-            return rows.exclude(cache="")
+            return rows.filter(cache__in=("exact", "semantic"))
     return rows
 
 

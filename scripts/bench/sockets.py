@@ -1,7 +1,9 @@
-"""How fast live messages reach N sockets of one web process, beside Channels' plain layer.
+"""How fast live messages reach N sockets of one web process, beside the least that a server could do.
 
 One publisher process sends a 1 KB message a second; the server holds N sockets that watch its topic; a third process holds
 the other ends and notes when each message came. Prints p50 and p99 of the delay and the server's CPU per delivered message.
+"floor" is a bare ASGI application that only sends, in the same run; "layer" is Channels' plain layer (`--kinds`). The load
+average says how much of the delay is other people's: three processes share the machine with whatever else runs.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -27,7 +30,7 @@ def serve(kind: str) -> None:
     import uvicorn
 
     _configure()
-    uvicorn.run(_hub_app() if kind == "hub" else _layer_app(), port=PORT, log_level="error", ws_per_message_deflate=False)
+    uvicorn.run(APPS[kind](), port=PORT, log_level="error", ws_per_message_deflate=False)
 
 
 def _configure() -> None:
@@ -53,6 +56,36 @@ def _hub_app() -> object:
             return (TOPIC,)
 
     return Watcher.as_asgi()
+
+
+def _floor_app() -> object:
+    """No hub, no consumer, no permissions: one loop that sends the text to every socket, one after another."""
+    from apps.common import live
+
+    sockets: set = set()
+    state = {"listening": False}
+
+    async def send_all(text: str) -> None:
+        for send in tuple(sockets):
+            await send({"type": "websocket.send", "text": text})
+
+    async def app(scope: dict, receive: Callable, send: Callable) -> None:
+        if not state["listening"]:
+            state["listening"] = True
+            loop = asyncio.get_running_loop()
+
+            def on_message(packed: bytes) -> None:
+                asyncio.run_coroutine_threadsafe(send_all(packed.partition(b"\n")[2].decode()), loop)
+
+            live.wire().listen(on_message, lambda: None)
+        await receive()
+        await send({"type": "websocket.accept"})
+        sockets.add(send)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        sockets.discard(send)
+
+    return app
 
 
 def _layer_app() -> object:
@@ -86,6 +119,9 @@ def _layer_app() -> object:
     return listening_app
 
 
+APPS = {"floor": _floor_app, "hub": _hub_app, "layer": _layer_app}
+
+
 def publish(seconds: int) -> None:
     _configure()
     from apps.common import live
@@ -109,22 +145,30 @@ async def watch(sockets: int, seconds: int, ready: Path) -> list[float]:
                 text = await socket.recv()
                 came_at = time.time()
                 delays.append((came_at - json.loads(text)["data"]["sent_at"]) * 1000)
+            arrived.release()
+            await may_close.wait()
         return delays
 
-    opened = asyncio.Semaphore(0)
+    opened, arrived, may_close = asyncio.Semaphore(0), asyncio.Semaphore(0), asyncio.Event()
     tasks = []
     for start in range(0, sockets, 50):
         tasks += [asyncio.create_task(one()) for _ in range(min(50, sockets - start))]
         for _ in range(min(50, sockets - start)):
             await opened.acquire()
     ready.touch()
+    for _socket in range(sockets):
+        await arrived.acquire()
+    ready.with_name("arrived").touch()
+    while not ready.with_name("close").exists():  # what closing costs is not the messages'
+        await asyncio.sleep(0.05)
+    may_close.set()
     return [delay for delays in await asyncio.gather(*tasks) for delay in delays]
 
 
 def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "ORQ_HOME": home}
-        me = [sys.executable, "-m", "scripts.bench.live"]
+        me = [sys.executable, "-m", "scripts.bench.sockets"]
         server = subprocess.Popen([*me, "--serve", kind], env=environment)
         try:
             _wait_for_port(server)
@@ -134,22 +178,21 @@ def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            while not ready.exists():
-                if watcher.poll() is not None:
-                    raise RuntimeError("The watching process ended before all of its sockets were open.")
-                time.sleep(0.05)
+            _wait_for(ready, watcher)
             process = psutil.Process(server.pid)
             before = sum(process.cpu_times()[:2])
             subprocess.run([*me, "--publish", str(seconds)], env=environment, check=True)
-            out, _ = watcher.communicate(timeout=60)
+            _wait_for(ready.with_name("arrived"), watcher)
             cpu_s = sum(process.cpu_times()[:2]) - before
+            ready.with_name("close").touch()
+            out, _ = watcher.communicate(timeout=60)
         finally:
             server.terminate()
             server.wait()
     delays = json.loads(out)
     delivered = len(delays)
     return {
-        "bench": "live",
+        "bench": "sockets",
         "kind": kind,
         "sockets": sockets,
         "delivered": delivered,
@@ -157,7 +200,15 @@ def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
         "p50_ms": round(statistics.median(delays), 1),
         "p99_ms": round(statistics.quantiles(delays, n=100)[98], 1),
         "cpu_us_per_message": round(cpu_s * 1e6 / delivered, 1),
+        "load_average": round(os.getloadavg()[0], 1),
     }
+
+
+def _wait_for(file: Path, watcher: subprocess.Popen) -> None:
+    while not file.exists():
+        if watcher.poll() is not None:
+            raise RuntimeError("The watching process ended before its time.")
+        time.sleep(0.05)
 
 
 def _wait_for_port(server: subprocess.Popen) -> None:
@@ -173,9 +224,11 @@ def _wait_for_port(server: subprocess.Popen) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sockets", type=int, nargs="+", default=[100, 500, 1000])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sockets", type=int, nargs="+", default=[1000])
     parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument("--kinds", nargs="+", default=["floor", "hub"], choices=sorted(APPS))
+    parser.add_argument("--rounds", type=int, default=1, help="the kinds take turns, so that a busy minute hits all of them")
     for name in ("--serve", "--watch", "--publish", "--ready"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -186,12 +239,22 @@ def main() -> None:
     elif asked.publish:
         publish(int(asked.publish))
     else:
-        rows = [measure(kind, sockets, asked.seconds) for sockets in asked.sockets for kind in ("hub", "layer in memory")]
-        for row in rows:
-            print(json.dumps(row))
-        print(f"\n{'':16}{'sockets':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs/message':>16}")
-        for row in rows:
-            print(f"{row['kind']:16}{row['sockets']:>8}{row['p50_ms']:>9}{row['p99_ms']:>9}{row['cpu_us_per_message']:>16}")
+        report([row for _round in range(asked.rounds) for row in measured(asked.kinds, asked.sockets, asked.seconds)])
+
+
+def measured(kinds: list[str], numbers: list[int], seconds: int) -> Iterator[dict[str, object]]:
+    for sockets in numbers:
+        for kind in kinds:
+            row = measure(kind, sockets, seconds)
+            print(json.dumps(row), flush=True)
+            yield row
+
+
+def report(rows: list[dict[str, object]]) -> None:
+    print(f"\n{'':10}{'sockets':>8}{'delivered':>11}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs/message':>16}{'load':>7}")
+    for row in rows:
+        figures = f"{row['p50_ms']:>9}{row['p99_ms']:>9}{row['cpu_us_per_message']:>16}{row['load_average']:>7}"
+        print(f"{row['kind']:10}{row['sockets']:>8}{row['delivered']:>11}{figures}")
 
 
 if __name__ == "__main__":
