@@ -24,7 +24,22 @@ PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sdgr]|%[sdg]")
 
 # Words that are the same in every language: names, commands, units.
 SAME_EVERYWHERE = {
-    *("Orquestrador", "English", "Português", "Brasil", "env", "US", "JSON", "UTC", "imports", "orq", "shell", "ms"),
+    *(
+        "Orquestrador",
+        "English",
+        "Português",
+        "Brasil",
+        "env",
+        "US",
+        "JSON",
+        "CSV",
+        "UTC",
+        "imports",
+        "ms",
+        "Ctrl",
+        "Enter",
+        "Esc",
+    ),
 }
 SPOKEN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt")
 
@@ -52,6 +67,7 @@ def in_template(path: Path) -> Iterator[str]:
 def bare_words(text: str) -> list[str]:
     """Words of a template that no translation can reach."""
     text = re.sub(r"{#.*?#}|{%\s*comment.*?endcomment\s*%}|<script.*?</script>|<style.*?</style>", " ", text, flags=re.DOTALL)
+    text = re.sub(r'"orq/[\w-]+"', " ", text)  # names of modules
     text = BLOCK.sub(" ", re.sub(r"{% block \w+_class %}.*?{% endblock %}", " ", text))
     text = re.sub(r"{%.*?%}|{{.*?}}", " ", text, flags=re.DOTALL)
     spoken = re.findall(rf"\s(?:{'|'.join(SPOKEN_ATTRIBUTES)})=\"([^\"]*)\"", text)
