@@ -23,24 +23,7 @@ PLURAL = re.compile(r"{%\s*plural\s*%}")
 PLACEHOLDER = re.compile(r"%\([a-z_]+\)[sdgr]|%[sdg]")
 
 # Words that are the same in every language: names, commands, units.
-SAME_EVERYWHERE = {
-    *(
-        "Orquestrador",
-        "English",
-        "Português",
-        "Brasil",
-        "env",
-        "US",
-        "JSON",
-        "CSV",
-        "UTC",
-        "imports",
-        "ms",
-        "Ctrl",
-        "Enter",
-        "Esc",
-    ),
-}
+SAME_EVERYWHERE = set("Orquestrador English Português Brasil env US JSON CSV UTC imports orq ms Ctrl Enter Esc".split())
 SPOKEN_ATTRIBUTES = ("title", "aria-label", "placeholder", "alt")
 
 
