@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from selenium.common.exceptions import TimeoutException
 
 from apps.accounts.models import Notification
 from tests.architecture.addresses import Address, all_addresses
@@ -27,7 +28,7 @@ axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => done(vio
   .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((one) => one.html.slice(0, 160)).join(" | ")}`)),
   (error) => done([String(error)]))"""
 OPEN = "const one = document.querySelector(arguments[0]); (one.showModal ?? one.showPopover).call(one)"
-STILL = """return document.documentElement.dataset.script === "on" && !document.querySelector("main [aria-busy=true]")"""
+STILL = """return document.documentElement.dataset.script === "on" && !document.querySelector(".htmx-request")"""
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,10 @@ def paint(browser, theme: str) -> None:
 
 def wrong_on(browser, url: str, axe: str) -> list[str]:
     browser.get(url)
-    wait(browser, lambda page: page.execute_script(STILL))
+    try:
+        wait(browser, lambda page: page.execute_script(STILL))
+    except TimeoutException:
+        return ["its script did not start, or a part of it never came"]
     browser.execute_script(axe)
     return browser.execute_async_script(RUN)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
-from pytest_django.live_server_helper import LiveServer
 from selenium.webdriver.common.by import By
 
 from tests.e2e.browser import find, wait
@@ -31,24 +33,46 @@ def actor():
     return actor
 
 
-class Server:
-    """A server that a test may end."""
+class Line:
+    """A way to the server that can be cut. Ending the server would leave the connections that a browser keeps open."""
 
-    def __init__(self) -> None:
-        self.running: LiveServer | None = LiveServer("localhost")
-        self.url = self.running.url
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.open: list[socket.socket] = []
+        self.door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://localhost:{self.door.getsockname()[1]}"
+        threading.Thread(target=self._take, daemon=True).start()
 
-    def end(self) -> None:
-        if self.running:
-            self.running.stop()
-        self.running = None
+    def _take(self) -> None:
+        while True:
+            try:
+                here, _address = self.door.accept()
+            except OSError:  # cut
+                return
+            there = socket.create_connection(("127.0.0.1", self.port))
+            self.open += [here, there]
+            for ends in ((here, there), (there, here)):
+                threading.Thread(target=_pour, args=ends, daemon=True).start()
+
+    def cut(self) -> None:
+        for one in (self.door, *self.open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while some := source.recv(65536):
+            target.sendall(some)
+        target.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.end()
+def server(live_server) -> Iterator[Line]:
+    line = Line(int(live_server.url.rpartition(":")[2]))
+    yield line
+    line.cut()
 
 
 def enter(browser, url: str, actor) -> None:
@@ -78,7 +102,7 @@ def test_lists_and_things_are_read_without_a_network_and_say_of_when_they_are(ch
         chromium.get(f"{server.url}{path}")
     wait(chromium, lambda page: len(pages_kept(page)) == 2)
     assert set(pages_kept(chromium)) == {"/tasks/", f"/tasks/{task.public_id}/"}
-    server.end()
+    server.cut()
 
     chromium.get(f"{server.url}/tasks/")
     assert task.title in find(chromium, "main").text
