@@ -64,17 +64,17 @@ class CheckingViewSet(ActorMixin, viewsets.GenericViewSet):
     queryset = ValidatorRun.objects.none()
     filter_backends: Any = ()
     pagination_class = None
-    serializer_class = shapes.QualitySerializer
+    serializer_class = shapes.CheckingQualitySerializer
 
     @extend_schema(
         parameters=[OpenApiParameter("checker", str, description="Only this checker, by its name.")],
-        responses=shapes.QualitySerializer,
+        responses=shapes.CheckingQualitySerializer,
     )
     @action(detail=False, methods=["get"])
     def quality(self, request: Request) -> Response:
         """On planted faults, and on real work as far as a judge, a recovery or people made it known."""
         found = checking_quality(self.actor, checker=request.query_params.get("checker", ""))
-        return Response(shapes.QualitySerializer(found.as_json()).data)
+        return Response(shapes.CheckingQualitySerializer(found.as_json()).data)
 
     @extend_schema(methods=["get"], responses=shapes.CheckingSettingsSerializer)
     @extend_schema(

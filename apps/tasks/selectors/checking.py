@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.providers.models.trials import TrialStatus
 from apps.tasks.models import CheckingSettings, ResultThumb, ValidatorOutcome, ValidatorRun, VerifyingRule
 from apps.tasks.planted import KINDS
 
@@ -153,26 +154,27 @@ def checking_quality(actor: Actor, *, checker: str = "") -> Quality:
 
 
 def _benched(rows: QuerySet[ValidatorOutcome]) -> list[Benched]:
-    """The same cases judged again are no further evidence: of each pair the newest run alone counts."""
-    counted = rows.values("run", "run__public_id", "checker_name", "judge_name", "kind", "accepted", "winner").annotate(
-        n=Count("pk")
-    )
+    """The same cases judged again are no further evidence: of each pair one run counts, the newest that was completed."""
+    counted = rows.values(
+        "run", "run__public_id", "run__status", "checker_name", "judge_name", "kind", "accepted", "winner"
+    ).annotate(n=Count("pk"))
     costs = {
         (one["run"], one["checker_name"], one["judge_name"]): (one["cost"], one["n"] == one["priced"])
         for one in rows.values("run", "checker_name", "judge_name").annotate(
             cost=Sum("cost_usd"), n=Count("pk"), priced=Count("cost_usd")
         )
     }
-    newest: dict[tuple[str, str], int] = {}
-    for one in counted.order_by():
+    counts = list(counted.order_by())
+    newest: dict[tuple[str, str], tuple[bool, int]] = {}
+    for one in counts:
         pair = one["checker_name"], one["judge_name"]
-        newest[pair] = max(newest.get(pair, 0), one["run"])
+        newest[pair] = max(newest.get(pair, (False, 0)), (one["run__status"] == TrialStatus.COMPLETED, one["run"]))
     cells: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for one in counted.order_by():
+    for one in counts:
         pair = one["checker_name"], one["judge_name"]
-        if newest[pair] == one["run"]:
+        if newest[pair][1] == one["run"]:
             cells[pair].append(one)
-    return [_benched_one(pair, found, costs[(newest[pair], *pair)]) for pair, found in sorted(cells.items())]
+    return [_benched_one(pair, found, costs[(newest[pair][1], *pair)]) for pair, found in sorted(cells.items())]
 
 
 def _benched_one(pair: tuple[str, str], cells: Iterable[dict[str, Any]], cost: tuple[Decimal | None, bool]) -> Benched:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from apps.tasks.models import CheckingSettings, ValidatorRun, VerifyingRule
 
 
-class RateSerializer(serializers.Serializer):
+class CheckingRateSerializer(serializers.Serializer):
     times = serializers.IntegerField()
     of = serializers.IntegerField(help_text="Known cases.")
     percent = serializers.FloatField(allow_null=True, help_text="Null: no case is known.")
@@ -19,9 +19,9 @@ class PlantedSerializer(serializers.Serializer):
     checker = serializers.CharField()
     judge = serializers.CharField(allow_null=True, help_text="Null: the checker alone.")
     run = serializers.UUIDField()
-    false_rejects = RateSerializer(help_text="Right answers that were refused.")
-    false_accepts = RateSerializer(help_text="Faults that got through.")
-    false_accepts_by_kind = serializers.DictField(child=RateSerializer())
+    false_rejects = CheckingRateSerializer(help_text="Right answers that were refused.")
+    false_accepts = CheckingRateSerializer(help_text="Faults that got through.")
+    false_accepts_by_kind = serializers.DictField(child=CheckingRateSerializer())
     without_verdict = serializers.IntegerField()
     cost = serializers.CharField(allow_null=True)
 
@@ -32,12 +32,12 @@ class RealSerializer(serializers.Serializer):
     verdicts = serializers.IntegerField()
     known = serializers.IntegerField(help_text="Verdicts of which it is known whether they were right.")
     known_by = serializers.DictField(child=serializers.IntegerField(), help_text="people, ruling, recovery.")
-    was_right = RateSerializer()
-    false_accepts = RateSerializer(help_text="Wrong answers among those that were accepted and are known.")
-    false_rejects = RateSerializer(help_text="Right answers among those that were refused and are known.")
+    was_right = CheckingRateSerializer()
+    false_accepts = CheckingRateSerializer(help_text="Wrong answers among those that were accepted and are known.")
+    false_rejects = CheckingRateSerializer(help_text="Right answers among those that were refused and are known.")
 
 
-class QualitySerializer(serializers.Serializer):
+class CheckingQualitySerializer(serializers.Serializer):
     planted = PlantedSerializer(many=True)
     real = RealSerializer(many=True)
     real_in_all = RealSerializer()
