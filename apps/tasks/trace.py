@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.tasks.models import AuditLog
 from apps.tasks.route_words import audit_word, feature_word, finish_word, passed_over_because, signal_word, trigger_word
-from apps.tasks.workings import weighed_of
+from apps.tasks.workings import Row, confidence_row, divergence_rows, weighed_of
 
 SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
 FULL_WIDTH = 50.0  # of a bar that goes to one side of the middle
@@ -26,6 +26,7 @@ class Push:
     detail: str
     x: str
     width: str
+    value: float | None = None  # what was found, in the units of its own kind
 
     @property
     def is_up(self) -> bool:
@@ -40,17 +41,26 @@ class Trace:
     steps: list[dict[str, Any]]  # each an "attempt" or a "rise", in the order in which they happened
     candidates: list[dict[str, Any]]
     passed_over: int
+    divergence: tuple[Row, ...]  # what the divergence of the check is the largest of
+    confidence: tuple[Row, ...]  # what the confidence is the sum of, where the answer was checked
+    standing: int | None  # the step, from 0 on, whose signs make the confidence where nobody checked
 
 
 def trace_of(detail: Mapping[str, Any]) -> Trace:
     """For what `execution_detail` gives."""
     needs = detail["needs"] or {}
     candidates = detail["candidates"]
+    check = detail["verification"] or {}
+    parts = check.get("confidence_parts") or ()
+    steps = _steps(detail["attempts"], detail["escalations"], standing_of(detail), detail["output"])
     return Trace(
         pushes=pushes_of(needs.get("features", []), feature_word, SHOWN_FEATURES),
-        steps=_steps(detail["attempts"], detail["escalations"], standing_of(detail), detail["output"]),
+        steps=steps,
         candidates=sorted(candidates, key=lambda one: (not one["is_chosen"], bool(one["reason"]))),
         passed_over=sum(bool(one["reason"]) for one in candidates),
+        divergence=divergence_rows(check.get("divergence_parts"), check.get("divergence")),
+        confidence=tuple(confidence_row(part) for part in parts),
+        standing=None if parts else next((n for n, one in enumerate(steps) if one.get("is_standing")), None),
     )
 
 
@@ -62,7 +72,8 @@ def pushes_of(found: list[Mapping[str, Any]], word: Any, most: int) -> list[Push
     for one in strongest:
         width = FULL_WIDTH * abs(one["contribution"]) / largest
         x = 50.0 if one["contribution"] > 0 else 50.0 - width
-        pushes.append(Push(word(one["name"]), one["contribution"], one.get("detail", ""), f"{x:.2f}", f"{width:.2f}"))
+        about = word(one["name"]), one["contribution"], one.get("detail", "")
+        pushes.append(Push(*about, f"{x:.2f}", f"{width:.2f}", one.get("value")))
     return pushes
 
 
@@ -85,7 +96,8 @@ def _steps(
         place = next((n for n, rise in enumerate(left, 1) if rise["to"] == attempt["model"]["label"]), 0)
         steps += [{"rise": rise} for rise in left[:place]]
         before = next((rise["previous_output"] for rise in rises if rise["from"] == attempt["model"]["label"]), "")
-        steps.append({"attempt": _attempt(attempt, output if number == standing else before)})
+        shown = _attempt(attempt, output if number == standing else before)
+        steps.append({"attempt": shown, "is_standing": number == standing})
         left = left[place:]
     return steps + [{"rise": rise} for rise in left]
 

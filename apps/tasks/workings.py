@@ -149,7 +149,7 @@ def workings_of(detail: Detail, trace: Sequence[Detail]) -> dict[str, Working]:
 
 def _working(subtask: Detail, tries: Mapping[int, Detail]) -> Working:
     concluded = [number for number in sorted(tries) if "conclude" in tries[number]]
-    divergence = _divergence(subtask)
+    divergence = divergence_rows(subtask["divergence_parts"], subtask["divergence"])
     if not concluded:
         return Working(divergence=divergence)
     outcome = tries[concluded[-1]]["conclude"]
@@ -160,7 +160,7 @@ def _working(subtask: Detail, tries: Mapping[int, Detail]) -> Working:
     assessment = findings.get("assessment") or {}
     comparison: Detail = next((tries[number]["compare"] for number in reversed(concluded) if "compare" in tries[number]), {})
     return Working(
-        confidence=tuple(_confidence_row(part) for part in outcome.get("confidence_parts") or ()),
+        confidence=tuple(confidence_row(part) for part in outcome.get("confidence_parts") or ()),
         confidence_total=outcome.get("confidence"),
         divergence=divergence,
         factors=tuple(_factor_row(factor) for factor in assessment.get("factors") or ()),
@@ -203,8 +203,9 @@ def _attempt(number: int, stages: Detail, is_standing: bool) -> Attempt:
 # ── sums and parts ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _divergence(subtask: Detail) -> tuple[Row, ...]:
-    parts, total = subtask["divergence_parts"] or {}, subtask["divergence"]
+def divergence_rows(parts: Mapping[str, float] | None, total: float | None) -> tuple[Row, ...]:
+    """What the divergence of a check was the largest of."""
+    parts = parts or {}
     words = {
         "score": _("what the checker's score leaves short of 100"),
         "defects": _("weight of the faults: 5 for a minor one, 25 for a major one, 60 for a critical one"),
@@ -219,7 +220,8 @@ def _divergence(subtask: Detail) -> tuple[Row, ...]:
     )
 
 
-def _confidence_row(part: Detail) -> Row:
+def confidence_row(part: Detail) -> Row:
+    """A summand of the confidence in an answer that was checked."""
     words = {
         "agreed": _("Author and checker agree: 100, less half the divergence"),
         "settled": _("A third AI settled the dispute: two voices of three"),

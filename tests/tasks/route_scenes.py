@@ -127,7 +127,11 @@ def make_escalated(actor: Actor, cast: Cast, **more: Any) -> TaskExecution:
         "checker": model_of(cast.author),
         "score": 72.0,
         "divergence": 31.0,
-        "divergence_parts": {},
+        "divergence_parts": {"score": 28.0, "defects": 5.0, "answer": 34.0, "score and answer": 31.0},
+        "confidence_parts": [
+            {"name": "settled", "points": 80.0, "detail": ""},
+            {"name": "hedges", "points": -3.1, "detail": "perhaps"},
+        ],
         "summary": "It names both, but gives no reason for the second.",
         "own_answer": "SQLite, as long as one till writes.",
         "defects": [{"problem": "No reason is given for PostgreSQL.", "quote": "suits several tills", "severity": "minor"}],

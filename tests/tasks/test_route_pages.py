@@ -364,3 +364,15 @@ def test_a_prompt_that_nobody_can_answer_says_so(browser: Client) -> None:
 
 def test_a_link_to_nothing_is_not_found(browser: Client) -> None:
     page(browser, "execution", uuid4(), status=404)
+
+
+def test_every_figure_leads_to_how_it_was_computed(actor: Actor, browser: Client, cast: Cast) -> None:
+    row = make_escalated(actor, cast, confidence=76.9)
+    shown = page(browser, "execution", row.public_id)
+    for name in ("how-chosen", "how-confidence", "how-cost"):
+        assert shown.count(f'id="{name}"') == 1, name
+        assert f'href="#{name}"' in shown
+    assert "A third AI settled the dispute: two voices of three" in shown and "It hedges" in shown
+    assert "mean of score and distance of the answers" in shown and "(this one)" in shown
+    plain = page(browser, "execution", make_execution(actor, cast).public_id)
+    assert plain.count('id="how-confidence"') == 1 and "How the divergence came about" not in plain

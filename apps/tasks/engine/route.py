@@ -225,7 +225,7 @@ def _with_opinion(routed: Routed, opinion: SecondOpinion) -> Routed:
     ruling, verdict, own_answer = opinion.settlement.ruling, opinion.check.verdict, opinion.check.other_answer
     is_replaced = ruling is not None and ruling.winner == "checker" and own_answer is not None and verdict is not None
     confidence = confidence_of(opinion.findings, opinion.check, opinion.settlement, is_replaced=is_replaced)
-    routed = replace(routed, opinion=opinion, confidence=confidence.value)
+    routed = replace(routed, opinion=opinion, confidence=confidence.value, confidence_parts=confidence.parts)
     if ruling is None and opinion.settlement.reason_not != "in_agreement":
         return replace(routed, verified="could_not", why_not_verified=opinion.settlement.reason_not)
     if ruling is not None and ruling.winner == "neither":

@@ -128,6 +128,10 @@ def verification_json(routed: Routed) -> dict[str, Any] | None:
             "score": verdict.score,
             "divergence": routed.opinion.divergence,
             "divergence_parts": routed.opinion.check.divergence.parts if routed.opinion.check.divergence else {},
+            "confidence": routed.confidence,
+            "confidence_parts": [
+                {"name": one.name, "points": one.points, "detail": one.detail} for one in routed.confidence_parts
+            ],
             "summary": verdict.summary,
             "own_answer": verdict.own_answer,
             "defects": [{"problem": one.problem, "quote": one.quote, "severity": one.severity} for one in verdict.defects],

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from apps.providers.contract import ChatRequest, Completion
 from apps.tasks.engine.complexity import Complexity
 from apps.tasks.engine.trust.assess import Trust
-from apps.tasks.engine.types import Check, Findings, ModelRef, Settlement
+from apps.tasks.engine.types import Check, ConfidencePart, Findings, ModelRef, Settlement
 
 StrategyName = Literal["auto", "fastest", "cheapest", "best"]
 TriggerName = Literal["low_confidence", "error", "timeout", "complexity", "manual"]
@@ -167,5 +167,6 @@ class Routed:
     verified: Verified = "not_asked"
     why_not_verified: str = ""
     opinion: SecondOpinion | None = None
+    confidence_parts: tuple[ConfidencePart, ...] = ()  # of an answer that was checked; else its attempt's signals make the number
     cached: Cached | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
