@@ -18,6 +18,8 @@ from apps.chat.models import AnswerThumb, Attachment, Conversation, Message
 from apps.common.errors import NotFound
 
 THREAD_LIMIT = 50
+# Of an answer's route a page shows that there is one; each of its texts holds the whole conversation up to its answer.
+_HEAVY = ("execution__input", "execution__messages", "execution__output", "execution__metadata", "parent__content")
 
 
 # ── Looking up ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +131,8 @@ def thread_of(conversation: Conversation, *, before: UUID | None = None, limit: 
     ids = [places[pk][0] for pk in path]
     end = ids.index(before) if before in ids else len(ids)
     start = max(0, end - limit)
-    rows = Message.objects.select_related("conversation", "parent", "model", "execution").in_bulk(path[start:end])
+    shown = Message.objects.select_related("conversation", "parent", "model", "execution").defer(*_HEAVY)
+    rows = shown.in_bulk(path[start:end])
     turns = tuple(Turn(rows[pk], tuple(children[places[pk][1]])) for pk in path[start:end] if pk in rows)
     return Thread(turns, ids[start] if start else None)
 

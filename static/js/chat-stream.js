@@ -21,7 +21,7 @@ document.addEventListener("orq:chat", ({ detail: { type, data } }) => {
   else if (type === "chat:subscribed") refresh().then(join); // what happened between drawing the page and listening
   else if (type === "chat:resumed") resumed(data);
   else if (type === "chat:done") ended(data);
-  else if (type === "chat:update") updated();
+  else if (type === "chat:update") updated(data);
 });
 document.addEventListener("orq:read-again", () => refresh().then(join));
 afterChange(paintAll);
@@ -88,9 +88,19 @@ async function ended(data) {
   document.dispatchEvent(new CustomEvent("orq:chat-changed"));
 }
 
-async function updated() {
+async function updated({ event, message_id: id, stage }) {
+  if (event === "stage" && moved(turnOf(id)?.querySelector(".turn-stage"), stage)) return;
   await refresh();
-  document.dispatchEvent(new CustomEvent("orq:chat-changed"));
+  if (event !== "stage") document.dispatchEvent(new CustomEvent("orq:chat-changed"));
+}
+
+// How far the load of a model is; false where more than that has changed.
+function moved(box, stage) {
+  const percent = box?.querySelector("[data-percent]");
+  if (!percent || !stage || stage.percent === null || Boolean(stage.alternative) !== Boolean(box.querySelector("[data-alternative]"))) return false;
+  percent.textContent = `${stage.percent} %`;
+  box.querySelector("progress").value = stage.percent;
+  return true;
 }
 
 function announce() {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import threading
 import time
@@ -158,3 +159,4 @@ def product_at_work() -> Iterator[Product]:
         live._wire.cache_clear()
         hub.cache_clear()
         servers.forget_all()
+        gc.collect()  # what requests have left open is noticed here, where it belongs

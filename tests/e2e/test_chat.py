@@ -11,13 +11,18 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from apps.accounts.models import Role
-from apps.chat import services
+from apps.chat import services, wire
 from apps.chat.models import Conversation, Message
 from tests.e2e.browser import find, wait
 from tests.e2e.served import Model, product_at_work
 from tests.factories import make_actor
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    # Django keeps a body in a file of its own and forgets it when the browser leaves in the middle of a request.
+    pytest.mark.filterwarnings("ignore:Exception ignored.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning"),
+]
 ALL = "One two three four five six seven eight nine ten"
 WATCH_WORDS = """
     window.seen = new Set();
@@ -416,6 +421,26 @@ def test_a_template_is_chosen_filled_in_and_stands_in_the_composer(page, product
     page.switch_to.active_element.send_keys("Prague", Keys.ENTER)
     wait(page, lambda _: find(page, "[data-text]").get_attribute("value") == "Name the bridges of Prague.")
     assert not find(page, "#slash-dialog").is_displayed()
+
+
+def test_the_load_of_a_model_moves_and_offers_another(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    stage = {"name": "loading_model", "model": "qwen3-8b", "percent": 10, "alternative": {"id": "x", "name": "brook"}}
+    Message.objects.filter(role="assistant").update(status="streaming", content="", stage=stage)
+    open_conversation(page, product, conversation)
+    assert "Loading qwen3-8b into memory 10 %" in texts(page, ".turn-stage")[0]
+    assert texts(page, "[data-alternative]") == ["Use brook instead"]
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    answer = conversation.messages.get(role="assistant")
+
+    def told(percent: int | None) -> bool:
+        wire.tell(conversation, "stage", message_id=str(answer.public_id), stage=percent and {**stage, "percent": percent})
+        return percent is None or find(page, ".turn-stage progress").get_attribute("value") == str(percent)
+
+    wait(page, lambda _: told(70))
+    Message.objects.filter(pk=answer.pk).update(stage={})
+    told(None)
+    wait(page, lambda _: not texts(page, ".turn-stage"))
 
 
 def test_a_thumb_is_kept(page, product, actor, model):
