@@ -58,6 +58,7 @@ def browser(chromium, live_server, actor):
 def pages_of(actor) -> list[str]:
     """Every address that answers this person with a whole page."""
     client = signed_in(actor)
+    client.raise_request_exception = False  # that a page is drawn at all is another test's business
     found = []
     for address in all_addresses():
         if address.template.startswith(NOT_OURS) or "^" in address.template or not address.name:
