@@ -12,9 +12,11 @@ let isSending = false;
 let failures = 0;
 let timer = 0;
 let inMemory = null; // where the browser keeps nothing
+const tab = (sessionStorage.orqTab ??= newKey()); // what is written in one window before there is a conversation belongs together
 
 const all = () => inMemory ?? recall(NAME, []);
 const mine = () => all().filter((entry) => (entry.conversation ?? "") === (page.id ?? ""));
+const next = () => all().find((entry) => entry.state !== "refused");
 function keep(entries) {
   if (!remember(NAME, entries)) inMemory = entries;
 }
@@ -23,7 +25,7 @@ const remove = (key) => keep(all().filter((entry) => entry.key !== key));
 
 // `begin` is what a new conversation begins with.
 export function post({ content, files = [], insteadOf = null, begin = {} }) {
-  const entry = { key: newKey(), conversation: page.id ?? null, content, files, insteadOf, begin, state: "sending" };
+  const entry = { key: newKey(), tab, conversation: page.id ?? null, content, files, insteadOf, begin, state: "sending" };
   keep([...all(), entry]);
   show();
   toEnd();
@@ -44,8 +46,9 @@ export async function flush() {
 // Of several windows one sends at a time.
 const locked = (work) => (navigator.locks ? navigator.locks.request(NAME, work) : work());
 
+// Also what was written in other conversations, whose pages may be closed by now.
 async function sendAll() {
-  for (let entry; (entry = mine().find((one) => one.state !== "refused")); ) {
+  for (let entry; (entry = next()); ) {
     try {
       await sendOne(entry);
       failures = 0;
@@ -62,17 +65,17 @@ async function sendOne(entry) {
   if (entry.insteadOf) body.instead_of = entry.insteadOf;
   const sent = await ask("POST", `${page.api}conversations/${id}/messages/`, { json: body, key: entry.key });
   remove(entry.key);
-  await refresh();
+  if (id === page.id) await refresh();
   show();
   if (turnOf(sent.question.id)) toEnd();
   document.dispatchEvent(new CustomEvent("orq:chat-changed"));
 }
 
-// The first message makes the conversation, and the page becomes its page.
+// The first message makes the conversation, and a page that has none becomes its page.
 async function begun(entry) {
   const made = await ask("POST", `${page.api}conversations/`, { json: entry.begin, key: `${entry.key}-c` });
-  keep(all().map((one) => (one.conversation === null ? { ...one, conversation: made.id } : one)));
-  document.dispatchEvent(new CustomEvent("orq:chat-begun", { detail: made }));
+  keep(all().map((one) => (one.conversation === null && one.tab === entry.tab ? { ...one, conversation: made.id } : one)));
+  if (!page.id) document.dispatchEvent(new CustomEvent("orq:chat-begun", { detail: made }));
   return made.id;
 }
 
@@ -84,7 +87,8 @@ function refused(entry, problem) {
     change(entry.key, { state: "waiting" });
     timer = setTimeout(flush, WAITS_MS[Math.min(failures++, WAITS_MS.length - 1)]);
   } else {
-    change(entry.key, { state: "refused", why: problem.message });
+    const isGone = problem.status === 404 && entry.conversation !== page.id; // it is kept where a new one begins
+    change(entry.key, { state: "refused", why: problem.message, ...(isGone ? { conversation: null } : {}) });
   }
   show();
   return !problem.isSignedOut && !problem.isAway;
@@ -135,4 +139,4 @@ addEventListener("online", flush);
 document.addEventListener("orq:open", flush);
 addEventListener("storage", (event) => event.key === NAME && show());
 show();
-if (mine().length) flush();
+if (next()) flush();

@@ -262,6 +262,20 @@ def test_what_is_written_offline_is_sent_once_when_the_server_is_back(page, prod
     assert Message.objects.filter(content="Written offline").count() == 1
 
 
+def test_what_was_written_in_a_page_that_is_closed_is_sent_from_the_next_one(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    product.stop()
+    say(page, "Written offline")
+    wait(page, lambda _: texts(page, ".is-pending .turn-state") == ["Waiting for connection. It is sent by itself."])
+    page.get("about:blank")
+    product.start()
+    page.get(f"{product.url}/chat/new/")
+    wait(page, lambda _: conversation.messages.filter(content="Written offline").exists())
+    assert page.current_url == f"{product.url}/chat/new/" and not texts(page, ".is-pending")
+
+
 def test_a_draft_survives_a_reload_and_the_end_of_the_session(page, product, actor, model):
     conversation = asked_and_answered(actor)
     open_conversation(page, product, conversation)
