@@ -20,6 +20,7 @@ from apps.providers.models import (
     Benchmark,
     Budget,
     Comparison,
+    CreditUsage,
     ExternalAccount,
     ModelDiscovery,
     ModelDownload,
@@ -149,6 +150,11 @@ def task_of(actor: Actor) -> Task:
 @object_of("subtasks")
 def subtask_of(actor: Actor) -> Subtask:
     return Subtask.objects.create(task=task_of(actor), order=1, title="Secret step", description="Secret words")
+
+
+@object_of("spend")
+def call_of(actor: Actor) -> CreditUsage:
+    return CreditUsage.objects.create(owner=actor.user, team=actor.team, provider_name="Secret", model_key="m", purpose="chat")
 
 
 @object_of("logs")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.tasks.views import ab, audit, cached, checking, logs, orchestrator, routing_settings, rules, task_list, try_it
+from apps.tasks.views import ab, audit, cached, checking, logs, orchestrator, routing_settings, rules, spend, task_list, try_it
 from apps.tasks.views import tasks as views
 
 app_name = "tasks"
@@ -24,6 +24,9 @@ urlpatterns = [
     path("tasks/<uuid:id>/delete/", views.task_delete, name="delete"),
     path("tasks/<uuid:id>/<slug:action>/", views.task_act, name="act"),
     path("tasks/steps/<uuid:id>/retry/", views.step_retry, name="retry"),
+    path("spend/", spend.call_list, name="spend"),
+    path("spend/export/", spend.calls_export, name="spend_export"),
+    path("spend/<uuid:id>/", spend.call_page, name="spend_call"),
     path("logs/", logs.log_list, name="logs"),
     path("logs/export/", logs.log_export, name="logs_export"),
     path("logs/<uuid:id>/", logs.log_page, name="log"),
@@ -36,6 +39,8 @@ urlpatterns = [
     path("orchestrator/try/", try_it.try_it, name="try_it"),
     path("orchestrator/try/answer/", try_it.answer, name="try_it_answer"),
     path("orchestrator/rules/", rules.rule_list, name="rules"),
+    path("orchestrator/rules/export/", rules.rules_export, name="rules_export"),
+    path("orchestrator/rules/import/", rules.rules_import, name="rules_import"),
     path("orchestrator/rules/new/", rules.rule_new, name="rule_new"),
     path("orchestrator/rules/<uuid:rule_id>/", rules.rule_edit, name="rule"),
     path("orchestrator/rules/<uuid:rule_id>/switch/", rules.rule_switch, name="rule_switch"),
@@ -62,5 +67,6 @@ urlpatterns = [
     path("orchestrator/tests/<uuid:ab_test_id>/delete/", ab.delete, name="ab_delete"),
     path("orchestrator/<uuid:execution_id>/", orchestrator.execution, name="execution"),
     path("orchestrator/<uuid:execution_id>/escalate/", orchestrator.escalate, name="execution_escalate"),
+    path("orchestrator/<uuid:execution_id>/weighed/", orchestrator.weighed, name="execution_weighed"),
     path("orchestrator/<uuid:execution_id>/thumb/", orchestrator.thumb, name="execution_thumb"),
 ]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import uuid
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.errors import BadInput
+from apps.common.exporting import exported
+from apps.providers.views.exchange import taken_in
 from apps.tasks.engine.routing.escalate import DEFAULT_RULES
 from apps.tasks.route_forms import RuleForm
 from apps.tasks.route_words import trigger_word
 from apps.tasks.selectors.routing import access_rule, rules_visible
+from apps.tasks.services import exchange
 from apps.tasks.services import routing as services
 from apps.tasks.views.tasks import Asked
 from apps.tasks.views.try_it import chat_models
@@ -25,6 +28,27 @@ def rule_list(request: Asked) -> HttpResponse:
     rules = list(rules_visible(request.actor))
     usual = [{"word": trigger_word(rule.trigger), "threshold": rule.threshold} for rule in DEFAULT_RULES]
     return render(request, "orchestrator/rules.html", {"rules": rules, "usual": usual})
+
+
+@require_GET
+def rules_export(request: Asked) -> StreamingHttpResponse:
+    """The team's rules as a file that another team can import."""
+    rows = rules_visible(request.actor)
+    return exported(
+        request, rows, name="rules", ordering=("priority", "pk"), as_record=exchange.rule_record, columns=services.RULE_FIELDS
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def rules_import(request: Asked) -> HttpResponse:
+    request.actor.must_manage()
+    return taken_in(
+        request,
+        lambda rows: exchange.rules_import(request.actor, rows),
+        title=_("Import rules"),
+        help=_("A JSON or CSV file as the export gives it. A rule whose name your team has already is changed, others are made."),
+        back="tasks:rules",
+    )
 
 
 @require_http_methods(["GET", "POST"])

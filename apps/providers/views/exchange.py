@@ -1,0 +1,116 @@
+"""Files of specialized AIs, models and prices: what goes out and what comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods
+
+from apps.common.errors import BadInput
+from apps.common.exporting import exported
+from apps.common.importing import Imported, rows_of
+from apps.providers import selectors
+from apps.providers.models import ModelRating
+from apps.providers.services import exchange
+from apps.providers.views.parts import Asked
+
+
+@require_GET
+def specialized_export(request: Asked) -> StreamingHttpResponse:
+    rows = selectors.specialized_ais_visible(request.actor)
+    return exported(
+        request,
+        rows,
+        name="specialized-ais",
+        ordering=("name",),
+        as_record=exchange.specialized_record,
+        columns=exchange.SPECIALIZED_COLUMNS,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def specialized_import(request: Asked) -> HttpResponse:
+    request.actor.must_work()
+    return taken_in(
+        request,
+        lambda rows: exchange.specialized_ais_import(request.actor, rows),
+        title=_("Import specialized AIs"),
+        help=_("A JSON file as the export gives it. One whose name your team has already is changed, others are made."),
+        back="providers:specialized_list",
+    )
+
+
+@require_GET
+def models_export(request: Asked) -> StreamingHttpResponse:
+    rows = selectors.models_visible(request.actor)
+    return exported(
+        request,
+        rows,
+        name="models",
+        ordering=("provider__name", "key"),
+        as_record=exchange.model_record,
+        columns=exchange.MODEL_COLUMNS,
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def prices_import(request: Asked) -> HttpResponse:
+    request.actor.must_work()
+    return taken_in(
+        request,
+        lambda rows: exchange.prices_import(request.actor, rows),
+        title=_("Import prices"),
+        help=_(
+            "A CSV or JSON file with the columns provider, model and the prices that are to be set, in US dollars for a "
+            "million tokens. The export of models has these columns. An empty cell leaves a price as it is."
+        ),
+        back="providers:models",
+    )
+
+
+@require_GET
+def ratings_export(request: Asked) -> StreamingHttpResponse:
+    rows = ModelRating.objects.filter(team=request.actor.team).select_related("model__provider__key", "owner")
+    columns = ("provider", "model", "category", "stars", "comment", "person", "created_at")
+    return exported(request, rows, name="ratings", ordering=("-created_at",), as_record=_rating, columns=columns)
+
+
+def _rating(row: ModelRating) -> dict[str, Any]:
+    return {
+        "provider": row.model.provider.name,
+        "model": row.model.key,
+        "category": row.category,
+        "stars": row.stars,
+        "comment": row.comment,
+        "person": row.owner.short_name if row.owner else "",
+        "created_at": row.created_at,
+    }
+
+
+def taken_in(
+    request: Asked, store: Callable[[list[dict[str, Any]]], Imported], *, title: str, help: str, back: str
+) -> HttpResponse:
+    """The page with the field for a file. What is wrong with the file is told row by row, and then nothing is stored."""
+    errors: list[str] = []
+    if request.method == "POST":
+        try:
+            done = store(rows_of(request.FILES.get("file")))
+        except BadInput as error:
+            errors = [one["message"] for one in error.errors] or [error.message]
+        else:
+            messages.success(request, _words(done))
+            return redirect(back)
+    context = {"title": title, "help": help, "errors": errors[:50], "more": max(0, len(errors) - 50), "back": back}
+    return render(request, "components/import.html", context, status=400 if errors else 200)
+
+
+def _words(done: Imported) -> str:
+    made = ngettext("%(n)s was made", "%(n)s were made", done.made) % {"n": done.made}
+    changed = ngettext("%(n)s was changed", "%(n)s were changed", done.changed) % {"n": done.changed}
+    return f"{made}, {changed}."
