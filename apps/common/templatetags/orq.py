@@ -319,3 +319,18 @@ def field(bound: BoundField, *, optional: bool = False) -> dict[str, Any]:
     """A form field with label, help and errors, tied together for screen readers."""
     is_check = isinstance(bound.field.widget, CheckboxInput)
     return {"field": bound, "is_check": is_check, "is_optional": optional and not bound.field.required}
+
+
+NOT_SET_BY_PEOPLE = {"id", "public_id", "team", "created_at", "updated_at"}
+
+
+@register.inclusion_tag("components/origins.html")
+def origins(row: Any) -> dict[str, Any]:
+    """Where each value of a team's settings comes from: the database where somebody set another than the default's.
+
+    `row` is one of the tables that hold a team's settings, stored or not.
+    """
+    fields = [field for field in row._meta.concrete_fields if field.name not in NOT_SET_BY_PEOPLE]
+    own = {field.name for field in fields if getattr(row, field.attname) != field.get_default()}
+    named = [{"name": field.verbose_name, "is_own": field.name in own} for field in fields]
+    return {"fields": named, "changed_at": row.updated_at if row.pk and own else None}

@@ -222,7 +222,8 @@ def model_recommend(request: Asked) -> HttpResponse:
 # ── What the team sets ────────────────────────────────────────────────────────────────────────────────────────────────
 @require_http_methods(["GET", "POST"])
 def model_settings(request: Asked) -> HttpResponse:
-    form = ModelSettingsForm(request.POST or None, settings=selectors.model_settings(request.actor))
+    row = selectors.model_settings(request.actor)
+    form = ModelSettingsForm(request.POST or None, settings=row)
     if request.method == "POST" and form.is_valid():
         try:
             services.model_settings_update(request.actor, **form.for_service)
@@ -231,7 +232,7 @@ def model_settings(request: Asked) -> HttpResponse:
         else:
             messages.success(request, _("The settings of models were saved."))
             return redirect("providers:model_settings")
-    return render(request, "providers/model_settings.html", {"form": form}, status=400 if form.errors else 200)
+    return render(request, "providers/model_settings.html", {"form": form, "settings": row}, status=400 if form.errors else 200)
 
 
 # ── Shared ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -49,6 +49,7 @@ def settings_page(request: Asked) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("tasks:routing_settings")
     context = {"routing": routing, "cache": cache, "evidence": evidence, "verifying": list(rules_of_checking(request.actor))}
+    context |= {"row": row, "used": used}
     return render(request, "orchestrator/settings.html", context, status=400 if what and form.errors else 200)
 
 
