@@ -85,6 +85,16 @@ def test_it_is_found_by_what_was_said_in_it(client, actor):
     assert [row["title"] for row in found] == ["Weather"]
 
 
+@pytest.mark.parametrize("words", ["UMBRELLA (50% off)", "[a-z]+", "50% off", "\\\\d"])
+def test_signs_of_patterns_are_looked_for_as_they_stand(client, actor, words):
+    conversation = services.conversation_create(actor, title="Weather")
+    answered(actor, conversation, "What?", r"An umbrella (50% off), matched by [a-z]+ and \\d")
+    other = services.conversation_create(actor, title="Other")
+    answered(actor, other, "What?", "An umbrella 50 off, 7 letters")
+    found = client.get("/api/conversations/", {"search": words}).json()["results"]
+    assert [row["title"] for row in found] == ["Weather"]
+
+
 def test_it_is_exported_as_json_and_as_markdown(client, actor):
     conversation = services.conversation_create(actor, title="Weather")
     answered(actor, conversation, "Will it rain?", "Yes.")
