@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import Notification, Role
 from apps.providers.models import CreditUsage
 from apps.providers.services import builtin_ensure
-from tests.factories import make_actor, make_link, model_of, provider_of, task_of
+from tests.factories import conversation_of, make_actor, make_link, model_of, provider_of, task_of
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +24,9 @@ MANAGERS = (Role.OWNER, Role.ADMIN)
 LANGUAGES = ("en", "pt-br")
 PAGES = {
     "home": "/",
+    "chat": "/chat/",
+    "new chat": "/chat/new/",
+    "conversation": "/chat/{conversation}/",
     "tasks": "/tasks/",
     "task": "/tasks/{task}/",
     "providers": "/providers/",
@@ -71,7 +74,7 @@ def signed_in(actor):
 
 
 def fill(url: str, actor) -> str:
-    makers = {"task": task_of, "provider": provider_of, "model": model_of}
+    makers = {"conversation": conversation_of, "task": task_of, "provider": provider_of, "model": model_of}
     for name, maker in makers.items():
         if f"{{{name}}}" in url:
             url = url.replace(f"{{{name}}}", str(maker(actor).public_id))
