@@ -61,7 +61,7 @@ def pages_of(actor) -> list[str]:
     client.raise_request_exception = False  # that a page is drawn at all is another test's business
     found = []
     for address in all_addresses():
-        if address.template.startswith(NOT_OURS) or "^" in address.template or not address.name:
+        if address.template.startswith((*NOT_OURS, "/offline/")) or "^" in address.template or not address.name:
             continue
         url = url_of(address, actor)
         if url is None:
