@@ -25,6 +25,7 @@ from apps.tasks.runner.executions import Asker
 from apps.tasks.runner.routing import Finished
 
 STOPPED_WITH_WORKER = "interrupted"
+MOST_SAMPLES = 5  # of answers given before, to compare with
 NO_FILES = Reader(window=None, sees=True)  # nothing is to be cut
 
 
@@ -37,6 +38,8 @@ class Question:
     request: ChatRequest
     model: AIModel | None
     notes: tuple[dict[str, Any], ...] = ()
+    sources: tuple[str, ...] = ()  # the texts of attached files
+    samples: tuple[str, ...] = ()  # what was answered to the same before
 
 
 def lease_end() -> Any:
@@ -71,7 +74,14 @@ def question_of(pk: int) -> Question:
     )
     person = row.asked_by
     asker = Asker(conversation.team_id, row.asked_by_id, source="chat", actor_name=str(person or ""))
-    return Question(row, asker, request, forced, tuple(notes))
+    sources = tuple(file.text for some in files.values() for file in some if file.text)
+    return Question(row, asker, request, forced, tuple(notes), sources, _said_before(row) if row.is_again else ())
+
+
+def _said_before(answer: Message) -> tuple[str, ...]:
+    """Other answers to the same message."""
+    others = answer.conversation.messages.filter(parent=answer.parent_id, status=Message.Status.COMPLETE).exclude(pk=answer.pk)
+    return tuple(others.exclude(content="").order_by("-pk").values_list("content", flat=True)[:MOST_SAMPLES])
 
 
 def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]]:

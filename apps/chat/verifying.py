@@ -23,6 +23,7 @@ from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.executions import Asker, Diary, Ready, ready_for
 from apps.tasks.runner.route_json import prompt_again
 from apps.tasks.runner.route_port import DatabasePort
+from apps.tasks.services.verdicts import verdict_of_prompt
 
 
 def claim(owner: str, room: int) -> list[int]:
@@ -47,6 +48,7 @@ async def check(owner: str, pk: int) -> None:
     else:
         state = "done" if opinion.check.verdict else "could_not"
         await in_db(_keep, owner, pk, state, verdict_of(opinion, cost))
+        await in_db(verdict_of_prompt, ready.execution, attempt.model, opinion, threshold=ready.settings.divergence_threshold)
 
 
 async def _asked(asker: Asker, prompt: RoutedPrompt, attempt: Attempt, ready: Ready) -> SecondOpinion:

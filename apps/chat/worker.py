@@ -272,7 +272,14 @@ class Worker:
     async def _routed(self, writing: Writing, question: answering.Question) -> Finished | None:
         message = question.message
         forced = str(question.model.public_id) if question.model else ""
-        prompt = prompt_for(question.request, forced_model=forced, use_cache=not message.is_again, id=message.public_id)
+        prompt = prompt_for(
+            question.request,
+            forced_model=forced,
+            use_cache=not message.is_again,
+            id=message.public_id,
+            sources=question.sources,
+            samples=question.samples,
+        )
         made = await made_ready(question, prompt, writing.wants_alternative, self._keep_load)
         prompt = replace(prompt, forced_model=made.forced_model)
         if notes := [*question.notes, *made.notes]:

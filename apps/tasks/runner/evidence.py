@@ -69,7 +69,7 @@ class TeamEvidence:
         """One for each text; None where they are off, not paid for, or not to be had now."""
         row = self._row
         if row.vectors == CheckingSettings.Vectors.MODEL and row.vectors_model is not None:
-            packed = await embedded(self._payer, row.vectors_model, self._subject, list(texts))  # type: ignore[arg-type]
+            packed = await embedded(self._payer, row.vectors_model, self._subject, list(texts))
             return None if packed is None else [array("f", one) for one in packed]
         if row.vectors == CheckingSettings.Vectors.FOLDER:
             return await asyncio.to_thread(_of_folder, row.vectors_folder, tuple(texts))
@@ -143,6 +143,6 @@ def _of_folder(folder: str, texts: tuple[str, ...]) -> list[list[float]] | None:
 
 @lru_cache(maxsize=1)
 def _model_in(folder: str) -> Any:
-    from sentence_transformers import SentenceTransformer
+    from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
     return SentenceTransformer(folder, device="cpu", local_files_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -67,8 +67,13 @@ def prompt_for(
     may_restart: bool = True,
     category: str = "",
     id: UUID | None = None,
+    sources: Sequence[str] = (),
+    samples: Sequence[str] = (),
 ) -> RoutedPrompt:
-    """A prompt whose text is what the person said last. `id` becomes the execution's, and may be used once."""
+    """A prompt whose text is what the person said last. `id` becomes the execution's, and may be used once.
+
+    `sources`: documents given with it, besides what its messages hold; `samples`: answers that were given to it before.
+    """
     said = next((message.content for message in reversed(request.messages) if message.role == "user"), "")
     return RoutedPrompt(
         id=str(id or uuid4()),
@@ -80,6 +85,8 @@ def prompt_for(
         use_cache=use_cache,
         may_restart=may_restart,
         category=category,
+        sources=tuple(sources),
+        samples=tuple(samples),
     )
 
 

@@ -31,6 +31,7 @@ from apps.tasks.selectors.routing import access_execution, audit_of, execution_c
 from apps.tasks.selectors.routing_metrics import providers_status, routing_metrics
 from apps.tasks.services.routing import execution_rate
 from apps.tasks.views.tasks import Asked
+from apps.tasks.workings import weighed_of
 
 DAYS = (7, 30, 90)
 RECENT, LIST_LIMIT = 12, 50
@@ -208,3 +209,13 @@ def thumb(request: Asked, execution_id: uuid.UUID) -> HttpResponse:
         raise BadInput(_("A thumb is up or down."), field="thumb")
     execution_rate(request.actor, row, thumb=None if row.thumb == given else given)
     return redirect("tasks:execution", execution_id)
+
+
+@require_GET
+def weighed(request: Asked, execution_id: uuid.UUID) -> HttpResponse:
+    """The score of hallucination of the answer that stands, by itself: for pages that show the answer elsewhere."""
+    row = access_execution(request.actor, execution_id)
+    detail = execution_detail(row)
+    place = trace.standing_of(detail)
+    found = None if place is None else weighed_of(detail["attempts"][place].get("hallucination"), row.output)
+    return render(request, "tasks/_weighed.html", {"weighed": found})
