@@ -20,23 +20,25 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold, KFold
 
 from apps.tasks.engine.complexity.features import Reading, read
-from apps.tasks.engine.complexity.fitted import CLIP, Model, grams_of, model_from
+from apps.tasks.engine.complexity.fitted import CLIP, WORD_SCORES, Model, grams_of, model_from
 from scripts.training.complexity_prior import CHOICE_LEVEL, LEVEL, STATED
 from scripts.training.routing import RoutingSet, load, report
 
 FITTED_ON = "2026-11-21"
 STATED_STRENGTH = 0.04  # what one point of a stated weight is worth in gain
 HOLD = 1.0  # how hard the stated weights are held
-RIDGE = 15.0
-GRAMS_KEPT = 6000
+RIDGE = 12.0
+TOPIC_RIDGE = 1.0
+TOPIC_HOLD = 10.0  # so many rows of the mean of all are added to each subject
+GRAMS_KEPT = 12_000
 TREES = 100
-LEAF = 20
+LEAF = 30
 TRIED_AT_A_SPLIT = 0.3
+WORDS_SHARE = 0.5
 GENERAL_SHARE = 0.5
 ENOUGH_CHOICES = 1000
 FOLDS = 5
-WORD_FEATURES = ("words_gain", "words_weak", "words_strong")
-TREE_FEATURES = (*sorted(STATED), *WORD_FEATURES)
+TREE_FEATURES = (*sorted(STATED), *WORD_SCORES, "words_strong")
 
 
 def train(data_dir: Path, out_file: Path) -> None:
@@ -106,17 +108,16 @@ def standardised(readings: list[Reading], names: list[str]) -> np.ndarray:
 
 
 def _fit_choice(readings: list[Reading], of: RoutingSet, general_raw: np.ndarray) -> dict[str, Any]:
-    vectors, table, idf = _vectors([reading.words for reading in readings])
-    target = np.c_[of.gain, of.weak]
-    guessed = np.zeros(target.shape)  # by words alone, each row by a fit that did not see it
+    vectors, table, idf = _vectors([reading.tokens for reading in readings])
+    guessed = np.zeros((len(readings), len(WORD_SCORES)))  # by words alone, each row by a fit that did not see it
     for seen, rest in KFold(FOLDS, shuffle=True, random_state=1).split(guessed):
-        guessed[rest] = vectors[rest] @ _ridge().fit(vectors[seen], target[seen]).coef_.T
-    weights = _ridge().fit(vectors, target).coef_
+        guessed[rest] = vectors[rest] @ _word_weights(vectors[seen], part_of(of, seen)).T
+    weights = _word_weights(vectors, of)
     importance = np.abs(weights).sum(axis=0) * np.sqrt(np.asarray(vectors.power(2).sum(axis=0)).ravel())
     kept = np.argsort(-importance, kind="stable")[:GRAMS_KEPT]
     grams = list(table)
     named = [[reading.values.get(name, 0.0) for name in sorted(STATED)] for reading in readings]
-    given = np.c_[np.array(named), guessed, guessed.sum(axis=1)]
+    given = np.c_[np.array(named), guessed, guessed[:, :2].sum(axis=1)]
     forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=TRIED_AT_A_SPLIT, random_state=0).fit(given, of.gain)
     learned = forest.predict(given)
     return {
@@ -126,18 +127,28 @@ def _fit_choice(readings: list[Reading], of: RoutingSet, general_raw: np.ndarray
         "trees": [_flat(one.tree_) for one in forest.estimators_],
         "centre": round(float(learned.mean()), 5),
         "scale": round(float(learned.std()), 5),
+        "words_share": WORDS_SHARE,
+        "words_centre": round(float(guessed[:, 0].mean()), 5),
+        "words_scale": round(float(guessed[:, 0].std()), 5),
         "general_share": GENERAL_SHARE,
         "general_centre": round(float(general_raw.mean()), 5),
         "general_scale": round(float(general_raw.std()), 5),
     }
 
 
-def _ridge() -> Ridge:
-    return Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-6)
+def _word_weights(vectors: sparse.csr_matrix, of: RoutingSet) -> np.ndarray:
+    """For each of WORD_SCORES a weight for each gram. The means over a subject are less noisy than the rows they come from."""
+    target = np.c_[of.gain, of.weak]
+    topics = np.zeros(target.shape)
+    for subject in np.unique(of.subjects):
+        rows = of.subjects == subject
+        topics[rows] = (target[rows].sum(axis=0) + TOPIC_HOLD * target.mean(axis=0)) / (rows.sum() + TOPIC_HOLD)
+    own = Ridge(alpha=RIDGE, solver="sparse_cg", tol=1e-6).fit(vectors, target).coef_
+    return np.r_[own, Ridge(alpha=TOPIC_RIDGE, solver="sparse_cg", tol=1e-6).fit(vectors, topics).coef_]
 
 
 def _vectors(texts: list[list[str]]) -> tuple[sparse.csr_matrix, dict[str, int], np.ndarray]:
-    """TF-IDF of words and pairs that stand in two texts or more, computed as the engine's `Words` does."""
+    """TF-IDF of tokens and runs of them that stand in two texts or more, computed as the engine's `Words` does."""
     counts = [Counter(grams_of(words)) for words in texts]
     held = Counter(gram for one in counts for gram in one)
     table = {gram: index for index, gram in enumerate(sorted(gram for gram, times in held.items() if times > 1))}

@@ -92,9 +92,12 @@ def test_a_question_with_options_is_read_as_one() -> None:
 
 
 def test_words_are_weighed_as_tf_idf() -> None:
-    words = Words({"a": (1.0, 3.0, 0.0), "b": (2.0, -1.0, 6.0), "a b": (2.0, 0.0, 0.0)}, usual_idf=2.0)
+    zero = (0.0, 0.0, 0.0, 0.0)
+    words = Words({"a": (1.0, 3.0, 0.0, 1.0, 0.0), "b": (2.0, -1.0, 6.0, 0.0, 2.0), "a b": (2.0, *zero)}, usual_idf=2.0)
     gain, weak = (1 * 3 + 2 * -1) / 3, 2 * 6 / 3
-    assert words.scores(["a", "b"]) == pytest.approx({"words_gain": gain, "words_weak": weak, "words_strong": gain + weak})
+    expected = {"words_gain": gain, "words_weak": weak, "words_strong": gain + weak}
+    expected |= {"words_topic_gain": 1 / 3, "words_topic_weak": 2 * 2 / 3}
+    assert words.scores(["a", "b"]) == pytest.approx(expected)
     assert set(words.scores([]).values()) == {0.0}
 
 

@@ -13,6 +13,8 @@ from apps.tasks.engine.complexity.lexicon import BY_WORD, GROUPS, STARTS_OF_PAIR
 READ_CHARS = 6_000  # of a longer prompt the beginning and the end are read: the question stands in one of them
 _WORD = re.compile(r"[^\W\d_][^\W\d_+#]*(?:['’-][^\W\d_]+)*[+#]*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
+TOKENS_READ = 1_200  # of a question with options
 _OPTION = re.compile(r"^[ \t]*\(?([A-Ja-j])[.)][ \t]+(\S.*)$", re.MULTILINE)
 _ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+\S", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)|\n+")
@@ -27,10 +29,10 @@ _SYMBOLS = frozenset("=+*/^<>|∈∀∃→⊃≡~∨∧•√∫∑≤≥\\")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A prompt as it was read: the counts, and the folded words of the question and of its options."""
+    """A prompt as it was read: the counts and, of a question with options, its folded words, numbers and signs in order."""
 
     values: dict[str, float]
-    words: list[str]
+    tokens: list[str]
     has_options: bool
     counts: Counter[str]
     n_words: int
@@ -48,8 +50,8 @@ def read(prompt: str) -> Reading:
     values = {**_shape(prompt, stem, raw, words), **{name: log1p(counts[name]) for name in GROUPS}}
     if has_options:
         values.update(_of_options(options, set(words)), option_prompt_length=log1p(len(prompt)))
-    option_words = [fold(word) for option in options for word in _WORD.findall(option)] if has_options else []
-    return Reading(values, [*words, "¶", *option_words], has_options, counts, len(words))
+    tokens = [fold(token) for token in _TOKEN.findall(text)[:TOKENS_READ]] if has_options else []
+    return Reading(values, tokens, has_options, counts, len(words))
 
 
 def fold(word: str) -> str:

@@ -35,32 +35,42 @@ class Linear:
         return found
 
 
+WORD_SCORES = ("words_gain", "words_weak", "words_topic_gain", "words_topic_weak")
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Weighted sums over words and pairs of words, by their share of the text as TF-IDF has it.
+    """Weighted sums over tokens and runs of two and three, by their share of the text as TF-IDF has it.
 
-    `grams`: gram -> (idf, its weight for what a strong model gains, its weight for how often a weak model is right).
+    `grams`: gram -> (idf, a weight for each of WORD_SCORES): for what a strong model gains, for how often a weak model is right,
+    and for the means of both over the subject that the gram points to.
     """
 
-    grams: Mapping[str, tuple[float, float, float]]
+    grams: Mapping[str, tuple[float, ...]]
     usual_idf: float  # stands for the grams that are not in the table, in the length of the text's vector
 
-    def scores(self, words: list[str]) -> dict[str, float]:
-        """The gain, how often the weak model is right, and the sum of both: how often the strong one is."""
-        gain = weak = squares = 0.0
-        for gram, count in Counter(grams_of(words)).items():
-            idf, to_gain, to_weak = self.grams.get(gram, (self.usual_idf, 0.0, 0.0))
-            share = (1.0 + log(count)) * idf
+    def scores(self, tokens: list[str]) -> dict[str, float]:
+        """WORD_SCORES, and the sum of gain and weak: how often the strong model is right."""
+        gain = weak = topic_gain = topic_weak = squares = 0.0
+        unknown = (self.usual_idf, 0.0, 0.0, 0.0, 0.0)
+        for gram, count in Counter(grams_of(tokens)).items():
+            idf, to_gain, to_weak, to_topic_gain, to_topic_weak = self.grams.get(gram, unknown)
+            share = idf if count == 1 else (1.0 + log(count)) * idf
             squares += share * share
-            gain += share * to_gain
-            weak += share * to_weak
+            if to_gain or to_weak or to_topic_gain or to_topic_weak:
+                gain += share * to_gain
+                weak += share * to_weak
+                topic_gain += share * to_topic_gain
+                topic_weak += share * to_topic_weak
         length = squares**0.5 or 1.0
-        return {"words_gain": gain / length, "words_weak": weak / length, "words_strong": (gain + weak) / length}
+        sums = dict(zip(WORD_SCORES, (gain / length, weak / length, topic_gain / length, topic_weak / length), strict=True))
+        return {**sums, "words_strong": (gain + weak) / length}
 
 
-def grams_of(words: list[str]) -> Iterable[str]:
-    yield from words
-    yield from map(" ".join, pairwise(words))
+def grams_of(tokens: list[str]) -> Iterable[str]:
+    yield from tokens
+    yield from map(" ".join, pairwise(tokens))
+    yield from map(" ".join, zip(tokens, tokens[1:], tokens[2:], strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +122,16 @@ class Model:
     def _of_choice(
         reading: Reading, general: float, parts: dict[str, float], choice: Mapping[str, Any], words: Words, trees: Trees
     ) -> tuple[float, dict[str, float]]:
-        learned, moved = trees.score({**reading.values, **words.scores(reading.words)})
-        size, share = choice["scale"], choice["general_share"]
-        mixed = {name: share * amount / choice["general_scale"] for name, amount in parts.items()}
+        sums = words.scores(reading.tokens)
+        learned, moved = trees.score({**reading.values, **sums})
+        said = (sums["words_gain"] - choice["words_centre"]) / choice["words_scale"]
+        general = (general - choice["general_centre"]) / choice["general_scale"]
+        mixed = {name: choice["general_share"] * amount / choice["general_scale"] for name, amount in parts.items()}
         for name, amount in moved.items():
-            mixed[name] = mixed.get(name, 0.0) + amount / size
-        return (learned - choice["centre"]) / size + share * (general - choice["general_centre"]) / choice["general_scale"], mixed
+            mixed[name] = mixed.get(name, 0.0) + amount / choice["scale"]
+        mixed["words_gain"] = mixed.get("words_gain", 0.0) + choice["words_share"] * said
+        learned = (learned - choice["centre"]) / choice["scale"]
+        return learned + choice["words_share"] * said + choice["general_share"] * general, mixed
 
     def level_of(self, raw: float, *, has_options: bool) -> float:
         """0-100. The order is fitted; where the curve lies between easy and hard is a stated rule."""

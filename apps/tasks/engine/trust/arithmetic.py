@@ -12,6 +12,9 @@ _TERM = rf"\({{0,4}}\s{{0,3}}-?{_NUMBER}\s{{0,3}}\){{0,4}}"
 _MORE = rf"(?:\s{{0,3}}[-+*/x×·÷−–]\s{{0,3}}{_TERM})"  # bounded everywhere, so that no text takes long to read
 _WRITTEN = re.compile(rf"(?<![\d.,])({_TERM}{_MORE}{{1,15}})((?:\s{{0,3}}=\s{{0,3}}(?:{_TERM}{_MORE}{{0,15}})){{1,6}})")
 _TOKEN = re.compile(r"\d[\d.,]*%?|[-+*/()]")
+_ESCAPED = re.compile(r"\\([*$%_])")  # Markdown's
+_OPEN_BEFORE = re.compile(r"[-+*/×·÷−–^][\s($]*$|[\d)\w]\s+x\s*$")
+_FRACTION = re.compile(r"(?<![\d.,/])(?<=\s)(\d+/\d+)(?![\d.,]*/)")
 _ALIKE = str.maketrans({"x": "*", "×": "*", "·": "*", "÷": "/", "−": "-", "–": "-"})
 _NOISE = re.compile(r"R\$|US\$|[$€£\\]|\s+")
 READ_CHARS = 12_000
@@ -35,10 +38,13 @@ class Sum:
 
 def sums_in(text: str) -> list[Sum]:
     """Every sum that can be read, in order. What cannot be read is no sum, and says nothing."""
-    text = text[:READ_CHARS]
+    text = _ESCAPED.sub(r"\1", text[:READ_CHARS])
     found = [_sum(left, right) for left, right in _MARKED.findall(text)]
-    for match in _WRITTEN.finditer(_MARKED.sub("", text)):
+    plain = _MARKED.sub("", text)
+    for match in _WRITTEN.finditer(plain):
         sides = [match.group(1), *match.group(2).split("=")[1:]]
+        if _OPEN_BEFORE.search(plain[max(0, match.start() - 12) : match.start()]):
+            del sides[0]  # the end of a longer sum, of which the beginning could not be read
         found += [_sum(left, right) for left, right in pairwise(sides)]
     return [one for one in found if one is not None][:MOST_SUMS]
 
@@ -64,7 +70,19 @@ def _sum(left: str, right: str) -> Sum | None:
         return None
     decimals = len(right.strip().rstrip(")%").partition(".")[2])
     slack = max(0.011 * abs(comes_to) if decimals else 0.0051 * abs(comes_to), 10.0**-decimals if decimals else 0.0)
-    return Sum(f"{left.strip()} = {right.strip()}", written, comes_to, abs(comes_to - written) <= max(slack, 1e-9))
+    is_right = abs(comes_to - written) <= max(slack, 1e-9) or _is_right_by_fractions(left, written, slack)
+    return Sum(f"{left.strip()} = {right.strip()}", written, comes_to, is_right)
+
+
+def _is_right_by_fractions(left: str, written: float, slack: float) -> bool:
+    """"12 / 2/5" may mean a division by two fifths."""
+    grouped = _FRACTION.sub(r"(\1)", left)
+    if grouped == left:
+        return False
+    try:
+        return abs(_worked_out(grouped) - written) <= max(slack, 1e-9)
+    except (_Unreadable, ValueError, ZeroDivisionError, OverflowError):
+        return False
 
 
 def _worked_out(expression: str) -> float:
