@@ -410,6 +410,7 @@ class Load:
             for text in words.MESSAGES
         ]
         empty: dict[str, Any] = {}
+        by = {name: {"model": name, "because": "more_trusted", "cache": ""} for name in names}
         columns = (
             *("public_id", "task_id", "execution_id", "person_id", "audience", "level", "event", "model_name", "message", "data"),
             "created_at",
@@ -419,23 +420,15 @@ class Load:
             for index, at in enumerate(spread(self.start, self.end, number)):
                 if prompts and index % 8 == 0:
                     execution, model = self.first_prompt + index * prompts // number, self.chance.choice(names)
-                    yield (
-                        uuid.uuid4(),
-                        None,
-                        execution,
-                        self.owner.pk,
-                        "managers",
-                        "info",
-                        "prompt_answered",
-                        model,
-                        "",
-                        empty,
-                        at,
-                    )
+                    about = (uuid.uuid4(), None, execution, self.owner.pk, "managers", "info", "prompt_answered")
+                    yield (*about, model, "", by[model], at)
                     continue
                 task = self.first_task + index * tasks // number if self.sizes.tasks else None
                 event, level = self.chance.choice(EVENTS)
-                if event in ("author_failed", "suspect", "failed", "escalated"):
+                if event == "compared":
+                    model = self.chance.choice(names)
+                    yield (uuid.uuid4(), task, None, self._person(), "team", level, event, model, "", by[model], at)
+                elif event in ("author_failed", "suspect", "failed", "escalated"):
                     data, text = self.chance.choice(said)
                     yield (uuid.uuid4(), task, None, self._person(), "team", level, event, data["model"], text, data, at)
                 else:

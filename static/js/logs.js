@@ -106,7 +106,7 @@ function about(cell, line) {
 
 function show() {
   button.setAttribute("aria-pressed", String(isFollowing));
-  button.querySelector("span").textContent = isFollowing ? button.dataset.textPause : button.dataset.textFollow;
+  button.querySelector("[data-word]").textContent = isFollowing ? button.dataset.textPause : button.dataset.textFollow;
 }
 
 button.addEventListener("click", () => {
