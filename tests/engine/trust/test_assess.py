@@ -97,6 +97,11 @@ def test_a_signal_says_how_far_and_why() -> None:
         ("10 - 3 = 7 + 1 = 8", [False, True]),
         ("5 / 0 = 3", []),
         ("x + 3 = 5", []),
+        (r"1200 \* 3/4 = $900", [True]),
+        (r"25 - (8 \* 1) = 25 - 8 = 17", [True, True]),
+        (r"8 \* 3/4 = 7", [False]),
+        ("12.8 / 2/5 = 12.8 * 2.5 = 32", [True, True]),
+        ("8 units per floor * 3/4 = 36 x 3/4 = 27", [True]),
         ("no sums at all", []),
     ],
 )
