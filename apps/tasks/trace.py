@@ -103,9 +103,11 @@ def _steps(
 
 
 def _attempt(found: Mapping[str, Any], text: str) -> dict[str, Any]:
+    is_loop = found.get("error_code") == "runaway_answer"
     return {
         **found,
         "weighed": weighed_of(found.get("hallucination"), text),
+        "error": _("It wrote the same text again and again, and was cut.") if is_loop else found.get("error", ""),
         "pushes": pushes_of(found["signals"], signal_word, SHOWN_SIGNALS),
         "finish_word": finish_word(found.get("finish_reason")),
     }

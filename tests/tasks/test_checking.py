@@ -287,3 +287,19 @@ def test_rest_gives_figures_rules_settings_estimates_and_thumbs(browser: Client,
     assert send("post", f"/api/validator-runs/{run.json()['id']}/stop/").json()["status"] == "cancelled"
     assert send("post", "/api/validator-runs/", {**asked, "questions": 1_000}).status_code == 400
     assert browser.get("/api/validator-runs/").json()["results"][0]["models"] == [str(cast.author)]
+
+
+def test_the_weighing_of_an_answer_is_there_by_itself_with_its_places_marked(browser: Client, actor: Actor) -> None:
+    execution = execution_of(actor)
+    url = reverse("tasks:execution_weighed", args=[execution.public_id])
+    assert "was not weighed" in browser.get(url).content.decode()
+    span = {"start": 0, "end": 6, "reason": "said_again"}
+    factor = {"name": "repetition", "score": 1.0, "contribution": 60.0, "spans": [span]}
+    assessment = {"score": 92.0, "base": 32.0, "factors": [factor], "missing": ["sources"], "is_partial": False}
+    findings = {"items": [{"kind": "repetition", "score": 90.0, "quote": "", "spans": [span]}], "assessment": assessment}
+    attempt = {"model": {"label": execution.model_name}, "error_code": "", "hallucination": {**findings, "is_bound": False}}
+    TaskExecution.objects.filter(pk=execution.pk).update(metadata={"attempts": [attempt]})
+    html = browser.get(url).content.decode()
+    assert '<mark title="said again">Secret' in html and "60.0" in html and "Not at hand: sources to keep to" in html
+    found = browser.get(f"/api/orchestrator/tasks/{execution.public_id}/").json()["hallucination"]
+    assert (found["score"], found["spans"][0]["label"], found["against"][0]["kind"]) == (92.0, "said again", "repetition")
