@@ -266,6 +266,9 @@ def test_a_check_of_the_route_itself_is_shown_as_well(client, actor, conversatio
     said(actor, conversation, execution=execution)
     page = html(client, page_of(conversation))
     assert "checked by crow" in page and f"/orchestrator/{execution.public_id}/" in page
+    services.conversation_update(actor, conversation, is_shared=True)
+    others = html(client_of(make_actor(Role.MEMBER, team=actor.team)), page_of(conversation))
+    assert "checked by crow" in others and "/orchestrator/" + str(execution.public_id) not in others  # it is not theirs to see
 
 
 def test_my_thumb_is_shown_and_nobody_elses(client, actor, conversation):
