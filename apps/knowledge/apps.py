@@ -8,7 +8,9 @@ class KnowledgeConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts.contract import TeamCreated
-        from apps.common import events
+        from apps.common import events, palette
+        from apps.knowledge.palette import templates_found
         from apps.knowledge.seeds import furnish_team
 
         events.subscribe(TeamCreated, furnish_team)
+        palette.register("template", templates_found)

@@ -191,6 +191,15 @@ def test_the_spend_of_the_month_says_what_it_leaves_out():
     assert "US$ 0.0132 + ?" in html and "1 call of unknown price is not in it" in html
 
 
+def test_a_month_none_of_whose_prices_is_known_is_not_shown_as_zero():
+    client, actor = Client(), make_actor()
+    about = {"team": actor.team, "owner": actor.user, "model": model_of(actor), "provider_name": "x", "model_key": "y"}
+    CreditUsage.objects.create(cost_usd=None, purpose="execute", **about)
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    html = client.get("/providers/").content.decode()
+    assert "US$ ?" in html and '<span class="num">US$ 0.00' not in html.partition("<main")[0]
+
+
 def test_nothing_that_is_not_there_is_a_page_that_says_so():
     client, actor = Client(), make_actor()
     client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import Role
 from apps.chat.models import Conversation
 from apps.common.palette import matches
+from apps.knowledge.models import Template
 from apps.providers.models import AIModel
 from apps.tasks.charts import daily_charts
 from apps.tasks.models import Task
@@ -49,6 +50,13 @@ def test_it_finds_things_of_mine_and_of_my_team_and_nothing_of_others():
     found = titles(signed_in(actor), "zebra")
     assert {"Zebra task mine", "Zebra talk mine", "zebra-model-mine"} <= set(found)
     assert not [title for title in found if "theirs" in title]
+
+
+def test_it_finds_templates_by_what_is_typed_for_them():
+    actor, other = make_actor(), make_actor()
+    for one, name in ((actor, "mine"), (other, "theirs")):
+        Template.objects.create(team=one.team, owner=one.user, name=f"Zebra template {name}", slug="striped", body="x")
+    assert titles(signed_in(actor), "striped", "template") == ["Zebra template mine"]
 
 
 def test_a_conversation_of_a_colleague_is_not_found():
