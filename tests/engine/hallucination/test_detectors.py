@@ -68,6 +68,28 @@ def test_what_is_said_again_and_again_is_seen_and_pointed_at(raw: str) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
+        f"{ENGLISH} The mayor gave every child a red balloon. The mayor gave every child a blue balloon. "
+        "The mayor gave every guest a red balloon. The mayor gave every child a red apple.",
+        f"{PORTUGUESE} O prefeito deu a cada criança um balão vermelho. O prefeito deu a cada criança um balão azul. "
+        "O prefeito deu a cada visitante um balão vermelho. O prefeito deu a cada criança um livro vermelho.",
+    ],
+)
+def test_sentences_that_differ_in_one_word_each_time_are_a_loop_too(raw: str) -> None:
+    found = repetition(text(raw))
+    assert found is not None
+    assert found.score > 0.4
+    assert reasons(found) == {"said_again"}
+
+
+def test_two_sentences_that_are_alike_are_no_loop() -> None:
+    found = repetition(text(f"{ENGLISH} The mayor gave every child a red balloon. The mayor gave every guest a blue balloon."))
+    assert found is not None
+    assert found.score == 0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
         ENGLISH,
         PORTUGUESE,
         "| a | b |\n|---|---|\n" + "| 0 | 0 |\n" * 30,

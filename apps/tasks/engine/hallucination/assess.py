@@ -47,7 +47,7 @@ def assess(
         before=earlier,
         this_year=this_year or model.this_year,
     )
-    measures = evidence.measures()
+    measures = model.measures(evidence)
     found = fitted.situation(measures)
     base, parts = model.parts(measures, found)
     signals = (*evidence.signals, *(signal for signal in (judged(judge), stall) if signal is not None))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from apps.tasks.engine.hallucination.changes import Change, changes
 from apps.tasks.engine.hallucination.internal import internal
 from apps.tasks.engine.hallucination.others import earlier
 from apps.tasks.engine.hallucination.repetition import repetition
@@ -17,6 +18,7 @@ from apps.tasks.engine.hallucination.temporal import temporal
 from apps.tasks.engine.hallucination.text import read, read_all
 from apps.tasks.engine.hallucination.types import Signal
 from apps.tasks.engine.hallucination.unverified import unverified
+from apps.tasks.engine.hallucination.vocabulary import vocabulary
 from apps.tasks.engine.hallucination.wording import wording
 
 ANSWER_CHARS = 60_000
@@ -44,7 +46,11 @@ SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
+    """`changes` and `marks` are weighed by the fitted score, which knows their weights."""
+
     signals: tuple[Signal, ...]
+    changes: tuple[Change, ...]
+    marks: Mapping[int, float]
     is_partial: bool
 
     def measures(self) -> dict[str, float]:
@@ -74,4 +80,6 @@ def gather(answer: str, *, question: str, sources: Sequence[str], others: Sequen
         earlier(said, read(before, ANSWER_CHARS)),
     )
     found = tuple(signal for signal in signals if signal is not None)
-    return Evidence(found, said.is_partial or given.is_partial or asked.is_partial)
+    return Evidence(
+        found, changes(said, source, asked), vocabulary(said, source), said.is_partial or given.is_partial or asked.is_partial
+    )

@@ -18,6 +18,9 @@ _TIMES = 3
 _SENTENCE_WORDS = 3  # fewer different words make no sentence
 _CYCLE_WORDS = 8  # a cycle fills at least so many words, or it is emphasis
 _GRAM = 6
+_LIKE = 0.5  # so much of two sentences' words in common, and they say nearly the same
+_LOOK_BACK = 12  # sentences
+_NEAR_WORDS = 5  # shorter sentences are alike by chance
 
 
 def repetition(answer: Text) -> Signal | None:
@@ -29,8 +32,10 @@ def repetition(answer: Text) -> Signal | None:
     cycle, cycle_span = _cycle(words)
     grams = _gram_share(words)
     unit = repeated_unit(answer.raw[-6_000:])
-    score = max(sentences, cycle, 1.0 if unit else 0.0, grams)
-    return Signal("repetition", score, (*spans, *cycle_span), {"sentences": sentences, "cycle": cycle, "grams": grams})
+    near, near_spans = (0.0, []) if spans else _near(words)
+    score = max(sentences, cycle, 1.0 if unit else 0.0, grams, near)
+    measures = {"sentences": sentences, "cycle": cycle, "grams": grams}
+    return Signal("repetition", score, (*spans, *cycle_span, *near_spans), measures)
 
 
 def _prose(answer: Text) -> list[Word]:
@@ -56,6 +61,25 @@ def _sentences(words: list[Word]) -> tuple[float, list[Span]]:
     share = sum(len(keys[number]) for number in again) / len(words)
     most = max(counts[keys[number]] for number in again)
     return min(1.0, max(share, 0.35 + 0.1 * most if most >= _TIMES else 0.0)), spans
+
+
+def _near(words: list[Word]) -> tuple[float, list[Span]]:
+    """The share of words in sentences that were said nearly so twice or more not long before, a word changed here and there."""
+    said: dict[int, list[Word]] = defaultdict(list)
+    for word in words:
+        said[word.sentence].append(word)
+    longer = [(sentence, {word.text for word in sentence}) for sentence in said.values() if len(sentence) >= _NEAR_WORDS]
+    again: list[list[Word]] = []
+    for place, (sentence, texts) in enumerate(longer):
+        before = longer[max(0, place - _LOOK_BACK) : place]
+        alike = sum(len(texts & other) >= _LIKE * len(texts | other) for _, other in before)
+        if alike >= _TIMES - 1:
+            again.append(sentence)
+    if not again:
+        return 0.0, []
+    share = sum(map(len, again)) / len(words)
+    spans = [Span(sentence[0].start, sentence[-1].end, "said_again") for sentence in again]
+    return min(1.0, max(share, 0.25 + 0.1 * len(again))), spans
 
 
 def _cycle(words: list[Word]) -> tuple[float, list[Span]]:

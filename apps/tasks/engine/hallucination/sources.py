@@ -15,6 +15,8 @@ from apps.tasks.engine.hallucination.text import FUNCTIONAL, Text, Word, stem
 PREFIX = 5
 SYNONYMS = Path(__file__).with_name("synonyms.txt")
 PLACES = 12  # a word that stands in the sources more often is looked at in so many places
+GATHERED_AT = 8  # so many of its places are asked who gathers round it
+REACH = 12  # words on each side that gather round one
 _AFFIRMED_AFTER = 4  # a negator reaches so many words ahead
 
 
@@ -30,12 +32,16 @@ class Source:
             numbers = self.sentences_with[word.stem]
             if not numbers or numbers[-1] != word.sentence:
                 numbers.append(word.sentence)
-        stems = [word.stem for word in text.words]
+        self.stems = stems = [word.stem for word in text.words]
         self.pairs = set(pairwise(stems))
         self.triples = set(zip(stems, stems[1:], stems[2:], strict=False))
         self.prefixes = {item[:PREFIX] for item in self.places if len(item) >= PREFIX}
         self.words = {word.text for word in text.words}
         self.negated = Counter(word.stem for word in negated_words(text.words))
+        self._supports: dict[str, float] = {}
+        self._distances: dict[tuple[str, str], int | None] = {}
+        self._gathered: dict[tuple[str, frozenset[str]], int] = {}
+        self._nearest: dict[tuple[str, ...], list[int]] = {}
 
     def __contains__(self, item: str) -> bool:
         return item in self.places
@@ -49,7 +55,12 @@ class Source:
 
     def support(self, word: Word) -> float:
         """1 the word stands there, 0.8 one of its meaning does, 0.6 one of the same beginning, 0 none of these."""
-        item = word.stem
+        found = self._supports.get(word.stem)
+        if found is None:
+            found = self._supports[word.stem] = self._support(word.stem)
+        return found
+
+    def _support(self, item: str) -> float:
         if item in self.places:
             return 1.0
         if any(other in self.places for other in synonyms().get(item, ())):
@@ -58,6 +69,11 @@ class Source:
 
     def distance(self, first: str, second: str) -> int | None:
         """Words from the one to the nearest of the other: positive where `second` comes later."""
+        if (first, second) not in self._distances:
+            self._distances[first, second] = self._distance(first, second)
+        return self._distances[first, second]
+
+    def _distance(self, first: str, second: str) -> int | None:
         best: int | None = None
         others = self.places[second][:PLACES]
         for place in self.places[first][:PLACES]:
@@ -68,14 +84,29 @@ class Source:
 
     def nearest_sentences(self, stems: Iterable[str], count: int = 2) -> list[int]:
         """The sentences that share the most with these stems, the best first."""
+        asked = tuple(dict.fromkeys(stems))
+        if asked not in self._nearest:
+            self._nearest[asked] = self._by_likeness(asked)
+        return self._nearest[asked][:count]
+
+    def _by_likeness(self, stems: tuple[str, ...]) -> list[int]:
         shared: dict[int, float] = defaultdict(float)
-        for item in dict.fromkeys(stems):  # in their order: sums of the same numbers in another order are not quite the same
+        for item in stems:  # in their order: sums of the same numbers in another order are not quite the same
             numbers = self.sentences_with.get(item, ())
             if numbers:
                 weight = self.rarity(item)
                 for number in numbers:
                     shared[number] += weight
-        return sorted(shared, key=lambda number: (-shared[number], number))[:count]
+        return sorted(shared, key=lambda number: (-shared[number], number))
+
+    def gathered(self, item: str, near: frozenset[str]) -> int:
+        """How many of these stems stand near one of the places of `item`, at the best of them."""
+        if (item, near) not in self._gathered:
+            self._gathered[item, near] = max(
+                len(near.intersection(self.stems[max(0, place - REACH) : place + REACH + 1]))
+                for place in self.places[item][:GATHERED_AT]
+            )
+        return self._gathered[item, near]
 
 
 def content(words: Iterable[Word]) -> list[Word]:
@@ -102,6 +133,7 @@ def negated_stems(words: Iterable[Word]) -> set[str]:
     return {word.stem for word in negated_words(words)}
 
 
+@lru_cache(maxsize=20_000)
 def is_negator(word: str) -> bool:
     return word in NEGATORS or word.endswith(("n't", "n’t"))
 

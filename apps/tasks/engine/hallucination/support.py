@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
 
 from apps.tasks.engine.hallucination.lexicon import MODALS, QUANTIFIERS
-from apps.tasks.engine.hallucination.sources import Source, are_opposite, content, is_negator, negated_stems
+from apps.tasks.engine.hallucination.sources import Source, content, is_negator, negated_stems, opposites, prefixed
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NAME, NUMBER, Text, Word
 from apps.tasks.engine.hallucination.types import Signal, Span
 
 _NEAR = 8  # content words this near to each other in the sources belong together
+_LIFE = re.compile(r"\bborn\b|\bnascid[oa]\b|\bnasceu\b|\(b\.|\([^()]{0,60}\b(?:1[0-9]\d\d|20\d\d)\b", re.IGNORECASE)
+_LIFE_WITHIN = 250  # characters: an article on a person or a band begins with a year in brackets
 _SENTENCES = 60  # so many sentences of an answer are laid beside the sources word by word
 
 
@@ -56,6 +59,7 @@ def support(answer: Text, source: Source, question: Text) -> Signal | None:
         "worst_parted": max(reading.parted for reading in readings),
         "alien_run": float(min(6, max(reading.alien_run for reading in readings))),
         "no_content": 0.0,
+        "life": float(bool(_LIFE.search(source.text.raw, 0, _LIFE_WITHIN))),
     }
     score = 1.0 - 0.5 * (measures["recall"] + measures["window"])
     return Signal("support", score, _unsupported_spans(answer, source, asked), measures)
@@ -211,8 +215,9 @@ def _count(
 ) -> None:
     fresh = [word for word in new if word.kind != FUNCTIONAL]
     given = [word for word in old if word.kind != FUNCTIONAL]
+    stems, texts = {word.stem for word in old}, {word.text for word in old}
     for word in new:
-        if any(are_opposite(word, other) for other in old):
+        if not stems.isdisjoint(opposites().get(word.stem, ())) or not texts.isdisjoint(prefixed(word.text)):
             found.opposite += 1
             spans.append(Span(word.start, word.end, "opposite_of_source"))
         if word.text in QUANTIFIERS:

@@ -10,7 +10,6 @@ from apps.tasks.engine.hallucination.text import CONTENT, NAME, NUMBER, Text, Wo
 from apps.tasks.engine.hallucination.types import Signal, Span
 
 _WINDOW = 3  # sentences of the sources that a sentence of the answer is held against
-_REACH = 12  # words
 _NEIGHBOURS = 4  # content words on each side
 _COUNTED = ("negators", "limits", "amounts", "modals", "opposites", "pronouns", "ordinals")
 _LIMITING = frozenset("only just merely solely apenas somente só exclusivamente".split())
@@ -118,15 +117,15 @@ def _anchors(answer: Text, source: Source) -> dict[str, float]:
     for number in range(min(40, len(answer.sentences))):
         said = content(answer.of_sentence(number))
         for place, word in enumerate(said):
-            near = {item.stem for item in said[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]} - {word.stem}
+            near = frozenset(item.stem for item in said[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]) - {word.stem}
             known = {item for item in near if item in source}
             if not near:
                 continue
             if word.stem in source:
-                companies.append(_gathered(source.places[word.stem][:8], near, source) / len(near))
+                companies.append(source.gathered(word.stem, near) / len(near))
             elif known and not source.support(word):
                 rarest = min(known, key=lambda item: (len(source.places[item]), item))
-                strange.append((1 + _gathered(source.places[rarest][:8], known, source)) / (len(near)))
+                strange.append((1 + source.gathered(rarest, frozenset(known))) / (len(near)))
     companies.sort()
     return {
         "company": sum(companies) / len(companies) if companies else 0.5,
@@ -135,11 +134,6 @@ def _anchors(answer: Text, source: Source) -> dict[str, float]:
         "strange": sum(strange) / (len(companies) + len(strange)) if strange else 0.0,
         "strangest": max(strange, default=0.0),
     }
-
-
-def _gathered(places: list[int], near: set[str], source: Source) -> int:
-    words = source.text.words
-    return max(len({word.stem for word in words[max(0, place - _REACH) : place + _REACH + 1]} & near) for place in places)
 
 
 def _values(answer: Text, source: Source, asked: set[str]) -> dict[str, float]:
