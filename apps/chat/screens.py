@@ -20,6 +20,7 @@ from apps.common.paging import Page, page_of
 from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.models import TaskExecution
 from apps.tasks.routing_words import not_verified_because
+from apps.tasks.workings import Row, confidence_row
 
 LIST_LIMIT = 40
 PICKER_LIMIT = 120
@@ -78,6 +79,11 @@ class Shown:
         if reason == "unexpected":
             return _("Something went wrong in the product itself; the log has the details. Check it again.")
         return self.check.get("message") or _("It could not be checked: %(why)s.") % {"why": not_verified_because(reason)}
+
+    @property
+    def confidence_rows(self) -> list[Row]:
+        """What the confidence is the sum of, where a person had the answer checked."""
+        return [confidence_row(part) for part in self.check.get("confidence_parts") or ()]
 
     @property
     def is_checked(self) -> bool:

@@ -15,6 +15,7 @@ from apps.common.errors import Conflict, OrquestradorError
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion, Usage
 from apps.providers.models import CreditUsage
+from apps.tasks.engine.confidence import confidence_of
 from apps.tasks.engine.route import RouteContext, RoutePort
 from apps.tasks.engine.routing.types import Attempt, RoutedPrompt, SecondOpinion
 from apps.tasks.engine.routing.verify import second_opinion
@@ -63,7 +64,8 @@ async def _asked(asker: Asker, prompt: RoutedPrompt, attempt: Attempt, ready: Re
 def verdict_of(opinion: SecondOpinion, cost_usd: Decimal | None) -> dict[str, Any]:
     """What is kept of an opinion: `by`, `score` and `divergence` 0-100, `defects`, and the judge's ruling where there was one.
 
-    `cost` None: the price of a call is unknown.
+    `confidence` 0-100, with its parts, is what the answer is worth after it, computed as for a step of a task. `cost` None: the
+    price of a call is unknown.
     """
     verdict, ruling = opinion.check.verdict, opinion.settlement.ruling
     cost = None if cost_usd is None else f"{cost_usd:.8f}"
@@ -76,6 +78,11 @@ def verdict_of(opinion: SecondOpinion, cost_usd: Decimal | None) -> dict[str, An
             "own_answer": verdict.own_answer,
             "defects": [{"problem": one.problem, "quote": one.quote, "severity": one.severity} for one in verdict.defects],
         }
+        confidence = confidence_of(opinion.findings, opinion.check, opinion.settlement, is_replaced=False)
+        about["confidence"] = confidence.value
+        about["confidence_parts"] = [
+            {"name": part.name, "points": part.points, "detail": part.detail} for part in confidence.parts
+        ]
     if ruling is not None:
         about["ruling"] = {"by": ruling.by.label, "winner": ruling.winner, "reason": ruling.reason}
     return about
@@ -108,8 +115,12 @@ def _paid(pk: int, *, after: int) -> Decimal | None:
 
 
 def _keep(owner: str, pk: int, state: str, result: dict[str, Any]) -> None:
+    """The answer's confidence becomes that of the check; its execution keeps the one that it had when it was given."""
     mine = Message.objects.filter(pk=pk, lease_owner=owner, check_state="running")
-    mine.update(check_state=state, check_result=result, lease_owner="", lease_until=None)
+    changed: dict[str, Any] = {"check_state": state, "check_result": result, "lease_owner": "", "lease_until": None}
+    if "confidence" in result:
+        changed["confidence"] = Decimal(str(result["confidence"]))
+    mine.update(**changed)
 
 
 def failed(owner: str, pk: int) -> None:

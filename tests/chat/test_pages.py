@@ -229,7 +229,9 @@ def test_a_model_that_is_loaded_first_shows_how_far_it_is(client, actor, convers
 def test_a_checked_answer_shows_the_three_seats(client, actor, conversation):
     defect = {"problem": "No source is named.", "quote": "It is", "severity": "minor"}
     ruling = {"by": "jade", "winner": "author", "reason": "Nearer to the source."}
+    parts = [{"name": "settled", "points": 80.0, "detail": "author"}]
     result = {"by": "crow", "divergence": 31, "score": 70, "summary": "Mostly right.", "defects": [defect], "ruling": ruling}
+    result |= {"confidence": 80.0, "confidence_parts": parts}
     said(actor, conversation, check_state="done", check_result={**result, "cost": "0.00020000", "reason": ""})
     page = html(client, page_of(conversation)).replace("\u00a0", " ")
     for part in (
@@ -237,6 +239,7 @@ def test_a_checked_answer_shows_the_three_seats(client, actor, conversation):
         "31 % divergence",
         "jade",
         "The judge decided for the author",
+        "A third AI settled the dispute: two voices of three",
         "No source is named.",
         "Mostly",
     ):

@@ -180,6 +180,27 @@ def test_a_different_ai_checks_an_answer(actor):
             return await until(over.first)
 
     row = async_to_sync(story)()
-    print(row.check_state, row.check_result)
     assert row.check_state == "done", row.check_result
     assert row.check_result["by"] == "other" and row.check_result["divergence"] is not None
+    assert float(row.confidence) == row.check_result["confidence"] == pytest.approx(sum_of(row.check_result["confidence_parts"]))
+
+
+def sum_of(parts: list[dict[str, Any]]) -> float:
+    return sum(part["points"] for part in parts)
+
+
+def test_a_dispute_that_nobody_settles_makes_an_answer_less_sure(actor):
+    author, checker = model_at(actor, "small"), model_at(actor, "other", "top")
+    conversation = services.conversation_create(actor, model=author)
+
+    async def story():
+        async with serving({author: says(SURE), checker: verdict(5)}), at_work():
+            _question, answer = await in_db(send, actor, conversation)
+            before = await ended(answer.pk)
+            await in_db(services.message_verify, actor, await in_db(lambda: Message.objects.get(pk=answer.pk)))
+            over = Message.objects.filter(pk=answer.pk, check_state__in=("done", "could_not"))
+            return before, await until(over.first)
+
+    before, after = async_to_sync(story)()
+    assert after.check_state == "done" and after.check_result["divergence"] > 20
+    assert after.confidence < before.confidence and after.confidence <= 40
