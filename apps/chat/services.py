@@ -39,6 +39,7 @@ def conversation_update(actor: Actor, conversation: Conversation, **fields: Any)
         setattr(conversation, name, value)
     conversation.save(update_fields=[*fields, "updated_at"])
     wire.tell_on_commit(conversation, "changed")
+    wire.tell_list_on_commit(actor.user, conversation)
     return conversation
 
 
@@ -62,6 +63,7 @@ def conversation_delete(actor: Actor, conversation: Conversation) -> None:
     for message in conversation.messages.filter(status__in=Message.UNFINISHED):
         _ask_to_stop(message)
     wire.tell_on_commit(conversation, "deleted")
+    wire.tell_list_on_commit(actor.user, conversation)
 
 
 def conversation_restore(actor: Actor, conversation: Conversation) -> Conversation:
@@ -117,6 +119,7 @@ def message_send(
     _move_to(conversation, answer)
     wire.ring_on_commit()
     wire.tell_on_commit(conversation, "added", message_id=str(answer.public_id))
+    wire.tell_list_on_commit(actor.user, conversation)
     return question, answer
 
 
@@ -135,6 +138,7 @@ def message_regenerate(actor: Actor, message: Message, *, model: Any = None) -> 
     _move_to(Conversation.objects.select_for_update().get(pk=conversation.pk), answer)
     wire.ring_on_commit()
     wire.tell_on_commit(conversation, "added", message_id=str(answer.public_id))
+    wire.tell_list_on_commit(actor.user, conversation)
     return answer
 
 

@@ -37,6 +37,15 @@ def tell_on_commit(conversation: Conversation, event: str, **data: Any) -> None:
     transaction.on_commit(partial(tell, conversation, event, **data))
 
 
+def tell_list(person: Any, conversation: Conversation) -> None:
+    """To whoever's conversation it is, wherever they look: their list is to be read again."""
+    live.publish(f"user:{person.public_id}", "chat:list", {"conversation_id": str(conversation.public_id)})
+
+
+def tell_list_on_commit(person: Any, conversation: Conversation) -> None:
+    transaction.on_commit(partial(tell_list, person, conversation))
+
+
 def ring_on_commit() -> None:
     """That there is work: to the workers that run, and by the broker to one that may be about to start."""
     transaction.on_commit(_ring)

@@ -323,9 +323,12 @@ class Worker:
 
 
 def _tell_end(pk: int) -> None:
-    message = Message.objects.select_related("conversation", "parent", "model", "execution").filter(pk=pk).first()
+    rows = Message.objects.select_related("conversation__owner", "parent", "model", "execution")
+    message = rows.filter(pk=pk).first()
     if message is not None:
         live.publish(wire.topic_of(message.conversation), "chat:done", message_json(message))
+        if message.conversation.owner is not None:
+            wire.tell_list(message.conversation.owner, message.conversation)
 
 
 def _tell_checked(pk: int) -> None:

@@ -4,6 +4,7 @@ import { ask, page, part, Problem } from "orq/chat-net";
 import { toast } from "orq/shell";
 
 const UNDO = { archive: "unarchive", unarchive: "archive", delete: "restore" };
+const SOON_MS = 300;
 const KEPT = "orq:chat-undo";
 const side = document.querySelector(".chat-side");
 const bar = side.querySelector("[data-many]");
@@ -31,6 +32,14 @@ export async function refreshList() {
   mark();
   if (focused) rows.querySelector(`.chat-row[data-id="${CSS.escape(focused)}"] a`)?.focus();
   count();
+}
+
+let timer = 0;
+function soon() {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    refreshList();
+  }, SOON_MS);
 }
 
 function mark() {
@@ -90,7 +99,8 @@ bar.addEventListener("click", (event) => {
   else tried(put(deed, ids, { go: ids.includes(page.id) ? page.url : "" }));
 });
 document.addEventListener("htmx:afterSwap", mark);
-document.addEventListener("orq:chat-changed", refreshList);
+document.addEventListener("orq:chat-changed", soon);
+document.addEventListener("orq:chat", ({ detail }) => detail.type === "chat:list" && soon());
 document.addEventListener("orq:read-again", refreshList);
 document.addEventListener("visibilitychange", () => document.hidden || refreshList());
 

@@ -16,7 +16,7 @@ export const say = (words) => {
 };
 
 document.addEventListener("orq:chat", ({ detail: { type, data } }) => {
-  if (data.conversation_id && data.conversation_id !== page.id) return;
+  if (type === "chat:list" || (data.conversation_id && data.conversation_id !== page.id)) return;
   if (type === "chat:streaming") hear(data);
   else if (type === "chat:subscribed") refresh().then(join); // what happened between drawing the page and listening
   else if (type === "chat:resumed") resumed(data);

@@ -237,6 +237,19 @@ def test_a_second_window_sees_what_the_first_one_says_and_edits_an_old_branch(pa
     wait(page, lambda _: texts(page, ".turn-user .turn-text") == ["Edited elsewhere"])
 
 
+def test_the_list_follows_what_happens_in_other_conversations(page, product, actor, model):
+    open_conversation(page, product, asked_and_answered(actor, content="Count"))
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    wait(page, lambda _: page.execute_script("return import('orq/live').then((live) => live.isOpen())"))
+    model.hold(after=2)
+    other = services.conversation_create(actor, title="Begun elsewhere")
+    services.message_send(actor, other, content="Count, too")
+    wait(page, lambda _: texts(page, ".chat-row .clip") == ["Begun elsewhere", "Count"])
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, ".chat-row .badge-live"))
+    model.go.set()
+    wait(page, lambda _: not page.find_elements(By.CSS_SELECTOR, ".chat-row .badge-live"))
+
+
 def test_a_lost_connection_goes_on_where_it_was(page, product, actor, model):
     model.hold(after=5)
     page.get(f"{product.url}/chat/new/")
