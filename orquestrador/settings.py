@@ -275,8 +275,7 @@ SPECTACULAR_SETTINGS = {
         "HealthStatus": "apps.common.health.STATUSES",
         "PartStatus": "apps.common.health.PART_STATUSES",
         "TaskPriority": ["low", "medium", "high", "urgent"],
-        "ChatThumb": ["up", "down"],
-        "ResultThumbValue": [1, -1],
+        "ResultThumbValue": [(1, 1), (-1, -1)],
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.common.schema.with_problems"],
 }

@@ -35,7 +35,7 @@ def exported(
     ordering: Sequence[str],
     as_record: Callable[[Any], Record],
     columns: Sequence[str],
-    as_records: Callable[[list[Any]], list[Record]] | None = None,
+    as_records: Callable[[list[Any]], Sequence[Record]] | None = None,
 ) -> StreamingHttpResponse:
     """`rows` as `?format=csv` or json: the first `MOST_ROWS` of them in their order. The file's name says so where it has less.
 
@@ -44,7 +44,7 @@ def exported(
     format = request.GET.get("format", "csv")
     if format not in FORMATS:
         raise BadInput(_("A file is csv or json."), field="format")
-    many = as_records or (lambda found: [as_record(row) for row in found])
+    many: Callable[[list[Any]], Sequence[Record]] = as_records or (lambda found: [as_record(row) for row in found])
     is_cut = rows.order_by(*ordering)[MOST_ROWS : MOST_ROWS + 1].exists()
     parts = _parts(_read(rows, ordering, many), columns, format)
     body: Any = _stepwise(parts) if isinstance(request, ASGIRequest) else parts
@@ -56,7 +56,7 @@ def exported(
     return response
 
 
-def _read(rows: QuerySet, ordering: Sequence[str], many: Callable[[list[Any]], list[Record]]) -> Iterator[list[Record]]:
+def _read(rows: QuerySet, ordering: Sequence[str], many: Callable[[list[Any]], Sequence[Record]]) -> Iterator[Sequence[Record]]:
     left, cursor = MOST_ROWS, ""
     while left:
         page = page_of(rows, ordering=ordering, limit=min(AT_ONCE, left), cursor=cursor)
@@ -67,11 +67,11 @@ def _read(rows: QuerySet, ordering: Sequence[str], many: Callable[[list[Any]], l
         cursor = page.next
 
 
-def _parts(pages: Iterator[list[Record]], columns: Sequence[str], format: str) -> Iterator[bytes]:
+def _parts(pages: Iterator[Sequence[Record]], columns: Sequence[str], format: str) -> Iterator[bytes]:
     return _csv(pages, columns) if format == "csv" else _json(pages)
 
 
-def _csv(pages: Iterator[list[Record]], columns: Sequence[str]) -> Iterator[bytes]:
+def _csv(pages: Iterator[Sequence[Record]], columns: Sequence[str]) -> Iterator[bytes]:
     yield _lines([columns]).encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
     for page in pages:
         yield _lines([[_cell(record.get(name)) for name in columns] for record in page]).encode()
@@ -101,7 +101,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _json(pages: Iterator[list[Record]]) -> Iterator[bytes]:
+def _json(pages: Iterator[Sequence[Record]]) -> Iterator[bytes]:
     separator = "[\n"
     for page in pages:
         if page:
@@ -113,6 +113,6 @@ def _json(pages: Iterator[list[Record]]) -> Iterator[bytes]:
 
 async def _stepwise(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Each part is read in the thread of the database, and the server sends it before the next one is read."""
-    step = sync_to_async(next, thread_sensitive=True)
-    while (part := await step(parts, None)) is not None:
+    step = sync_to_async(lambda: next(parts, None), thread_sensitive=True)
+    while (part := await step()) is not None:
         yield part

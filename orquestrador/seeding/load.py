@@ -115,7 +115,11 @@ class Load:
                 },
             )
             for number, size in enumerate(words.MODEL_NAMES):
-                about = {"display_name": f"{name.title()} {size}", "family": f"{name}-{size}", "capabilities": ["chat"]}
+                about: dict[str, Any] = {
+                    "display_name": f"{name.title()} {size}",
+                    "family": f"{name}-{size}",
+                    "capabilities": ["chat"],
+                }
                 about |= {"price_input": Decimal("0.2") * number, "price_output": Decimal("0.8") * number}
                 model, _is_new = AIModel.objects.get_or_create(provider=provider, key=f"{name}-{size}", defaults=about)
                 made.append(model)

@@ -42,7 +42,7 @@ def insert(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[A
     prepare = [_preparer(field) for field in given]
     fresh = [field for field, value in constant.items() if value is _FRESH]
     fixed = [(field, _preparer(field)(value)) for field, value in constant.items() if value is not _FRESH]
-    names = [field.column for field in (*given, *fresh, *(field for field, _value in fixed))]
+    names = [str(field.column) for field in (*given, *fresh, *(field for field, _value in fixed))]
     tail = tuple(value for _field, value in fixed)
     to_uuid = _preparer(fresh[0]) if fresh else None
 

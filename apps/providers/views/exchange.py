@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -94,7 +94,7 @@ def _rating(row: ModelRating) -> dict[str, Any]:
 
 
 def taken_in(
-    request: Asked, store: Callable[[list[dict[str, Any]]], Imported], *, title: str, help: str, back: str
+    request: HttpRequest, store: Callable[[list[dict[str, Any]]], Imported], *, title: str, help: str, back: str
 ) -> HttpResponse:
     """The page with the field for a file. What is wrong with the file is told row by row, and then nothing is stored."""
     errors: list[str] = []

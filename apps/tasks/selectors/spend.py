@@ -110,7 +110,7 @@ def spend_total(rows: QuerySet[CreditUsage]) -> dict[str, Any]:
 def spend_by_model(rows: QuerySet[CreditUsage]) -> list[dict[str, Any]]:
     """The dearest models: {provider_name, model_key, cost_usd, calls}. One query."""
     grouped = rows.order_by().values("provider_name", "model_key").annotate(total=Sum("cost_usd"), calls=Count("pk"))
-    found = [{**row, "cost_usd": row.pop("total")} for row in grouped]
+    found: list[dict[str, Any]] = [{**row, "cost_usd": row["total"]} for row in grouped]
     return sorted(found, key=lambda row: (-(row["cost_usd"] or 0), row["model_key"]))[:MOST_MODELS]
 
 
@@ -141,7 +141,7 @@ def call_rows(actor: Actor, calls: list[CreditUsage]) -> list[dict[str, Any]]:
             "attempts": call.attempts,
             "error_code": call.error_code,
             "task": call.linked_execution if call.linked_execution in tasks else None,
-            "task_title": tasks.get(call.linked_execution, ""),
+            "task_title": tasks.get(call.linked_execution, "") if call.linked_execution else "",
             "prompt": call.linked_execution if call.linked_execution in prompts else None,
             "by_key": call.key_id is not None,
         }

@@ -97,7 +97,7 @@ def calls_export(request: Asked) -> StreamingHttpResponse:
     rows = calls_found(request.actor, SpendQuery.of(request.GET)).select_related("owner")
 
     def records(calls: list[CreditUsage]) -> list[dict[str, Any]]:
-        return call_rows(request.actor, calls)  # type: ignore[return-value]
+        return call_rows(request.actor, calls)
 
     return exported(
         request,
