@@ -19,6 +19,6 @@ def tasks_found(actor: Actor, words: Sequence[str]) -> list[Found]:
     newest = rows[:NEWEST] if words else rows[:3]
     found = [row for row in newest if matches(words, row[1])]
     return [
-        Found(title, reverse("tasks:detail", args=[public_id]), "task", look_of(status).word)
+        Found(title, reverse("tasks:detail", args=[public_id]), "task", str(look_of(status).word))
         for public_id, title, status in found[:MOST_OF_A_KIND]
     ]

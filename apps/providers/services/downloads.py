@@ -144,7 +144,7 @@ def _due(actor: Actor | None) -> list[tuple[Provider, list[ModelDownload]]]:
 
 
 def _store(download: ModelDownload, progress: DownloadProgress | None, last_error: str) -> None:
-    has_failed_now = progress is not None and progress.state == State.FAILED and download.state != State.FAILED
+    has_failed_now = progress is not None and progress.state == "failed" and download.state != "failed"
     if progress:
         download.state = progress.state
         for field in ("downloaded_bytes", "total_bytes"):  # what was known stays known
