@@ -75,7 +75,7 @@ def _sum(left: str, right: str) -> Sum | None:
 
 
 def _is_right_by_fractions(left: str, written: float, slack: float) -> bool:
-    """"12 / 2/5" may mean a division by two fifths."""
+    """A fraction written without spaces, as in `12 / 2/5`, may be meant as one number."""
     grouped = _FRACTION.sub(r"(\1)", left)
     if grouped == left:
         return False
