@@ -52,7 +52,7 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
     """The same at sockets of the product, one for each conversation."""
     import websockets
 
-    async def one(conversation: str) -> tuple[list[float], float, int]:
+    async def one(conversation: str) -> tuple[list[float], float, int, int]:
         delays: list[float] = []
         headers = {"Authorization": f"Bearer {token}"}
         address = f"ws://127.0.0.1:{WEB_PORT}/ws/"
@@ -60,19 +60,25 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
             await line.send(json.dumps({"type": "chat:history", "data": {"conversation_id": conversation}}))
             opened.release()
             await begin.wait()
-            asked_at, first_ms, messages, seen = time.time(), 0.0, 0, 0
+            asked_at, first_ms, messages, gaps, seen, message_id = time.time(), 0.0, 0, 0, 0, ""
             await line.send(json.dumps({"type": "chat:send", "data": {"conversation_id": conversation, "content": "Go."}}))
             while True:
                 said = json.loads(await line.recv())
                 came_at = time.time()
                 data = said.get("data", {})
-                if said["type"] == "chat:streaming" and data["seq"] > seen:
+                if said["type"] == "chat:sent":
+                    message_id = data["answer"]["id"]
+                is_gap = said["type"] == "chat:streaming" and data["at"] > seen
+                if is_gap or data.get("event") == "reload":  # as a page does: what was lost is asked for
+                    gaps += 1
+                    await line.send(json.dumps({"type": "chat:resume", "data": {"message_id": message_id, "seq": seen}}))
+                elif said["type"] in ("chat:streaming", "chat:resumed") and data["at"] + len(data["delta"]) > seen:
                     first_ms = first_ms or (came_at - asked_at) * 1000
                     messages += 1
                     delays += _delays(data["delta"][max(0, seen - data["at"]) :], came_at)
-                    seen = data["seq"]
-                elif said["type"] == "chat:done":
-                    return delays, first_ms, messages
+                    seen = data["at"] + len(data["delta"])
+                if said["type"] == "chat:done" or (said["type"] == "chat:resumed" and data["status"] == "complete"):
+                    return delays, first_ms, messages, gaps
 
     opened, begin = asyncio.Semaphore(0), asyncio.Event()
     tasks = [asyncio.create_task(one(conversation)) for conversation in conversations]
@@ -82,9 +88,10 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
     async with asyncio.timeout(PATIENCE_S):
         found = await asyncio.gather(*tasks)
     return {
-        "delays": [delay for delays, _first, _messages in found for delay in delays],
-        "first_ms": [first for _delays, first, _messages in found],
-        "messages": sum(messages for _delays, _first, messages in found),
+        "delays": [delay for delays, *_ in found for delay in delays],
+        "first_ms": [first for _delays, first, *_ in found],
+        "messages": sum(messages for _delays, _first, messages, _gaps in found),
+        "gaps": sum(gaps for *_, gaps in found),
     }
 
 
@@ -122,7 +129,7 @@ def furnish(streams: int) -> dict[str, Any]:
 
 def measure(streams: int, pieces: int, per_second: float) -> dict[str, Any]:
     me = [sys.executable, "-m", "scripts.bench.chat"]
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORQ_", "DJANGO_", "DATABASE"))}
         environment = {**kept, "ORQ_HOME": home, "DJANGO_SETTINGS_MODULE": "orquestrador.settings", "ORQ_LOG_LEVEL": "ERROR"}
         pacer = [sys.executable, "-m", "scripts.bench._pacer", str(PROVIDER_PORT), str(pieces), str(per_second)]
@@ -159,6 +166,7 @@ def _row(streams: int, per_second: float, floor: list[float], seen: dict[str, An
         "words_per_second": per_second,
         "words": len(delays),
         "messages": seen["messages"],
+        "gaps": seen["gaps"],
         "floor_p50_ms": _quantile(floor, 50),
         "floor_p99_ms": _quantile(floor, 99),
         "p50_ms": _quantile(delays, 50),

@@ -41,7 +41,7 @@ def form(*variables, **more):
 def test_the_list_has_words_categories_and_as_many_queries_for_many_as_for_few(client, actor, django_assert_num_queries):
     seeds.templates_ensure(actor.team.pk)
     client.get("/templates/")
-    with django_assert_num_queries(8) as few:
+    with django_assert_num_queries(7) as few:
         page = client.get("/templates/").content.decode()
     assert "Summarise" in page and "/review-code" in page and "category=Code" in page
     for _ in range(20):
@@ -77,7 +77,7 @@ def test_it_is_filled_in_without_javascript_too(client, actor, django_assert_num
     row = template_of(actor)
     url = f"/templates/{row.public_id}/"
     client.get(url)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         client.get(url)
     filled = client.get(f"{url}?word=<b>loud</b>").content.decode()
     assert "Say &lt;b&gt;loud&lt;/b&gt;." in filled
@@ -89,7 +89,7 @@ def test_versions_are_compared_and_brought_back(client, actor, django_assert_num
     services.template_update(actor, row, body="Shout {{word}}!")
     url = f"/templates/{row.public_id}/versions/"
     client.get(url)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         page = client.get(url).content.decode()
     assert "Say {{word}}." in page and "Shout {{word}}!" in page
     client.post(f"{url}1/")
