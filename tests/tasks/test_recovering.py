@@ -58,3 +58,9 @@ def test_the_page_shows_both_and_what_changed(recovered: Task, browser: Client) 
     html = browser.get(reverse("tasks:detail", args=[recovered.public_id])).content.decode()
     assert "What was tried" in html and "What changed" in html
     assert "<ins>" in html and "<del>" in html
+
+
+def test_the_checker_that_let_the_loop_through_is_known_to_have_been_wrong(recovered: Task) -> None:
+    first, second = recovered.subtasks.get().verdicts.order_by("place")
+    assert (first.place, first.accepted, first.is_right, first.known_by) == ("r1.a1", True, False, "recovery")
+    assert (second.place, second.accepted, second.is_right, second.was_replaced) == ("r1.a2", True, None, False)
