@@ -15,7 +15,7 @@ urlpatterns = [
     path("templates/<uuid:id>/", views.template_page, name="template"),
     path("templates/<uuid:id>/edit/", views.template_edit, name="template_edit"),
     path("templates/<uuid:id>/versions/", views.template_versions, name="template_versions"),
-    path("templates/<uuid:id>/versions/<int:number>/", views.template_bring_back, name="template_bring_back"),
+    path("templates/<uuid:id>/bring-back/", views.template_bring_back, name="template_bring_back"),
     path("templates/<uuid:id>/delete/", views.template_delete, name="template_delete"),
     path("templates/<uuid:id>/restore/", views.template_restore, name="template_restore"),
 ]

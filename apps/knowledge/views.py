@@ -117,8 +117,9 @@ def template_versions(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def template_bring_back(request: Asked, id: uuid.UUID, number: int) -> HttpResponse:
+def template_bring_back(request: Asked, id: uuid.UUID) -> HttpResponse:
     row = selectors.access_template(request.actor, id)
+    number = int(given) if (given := request.POST.get("number", "")).isdecimal() and len(given) < 10 else 0
     version = selectors.access_version(row, number)
     services.template_bring_back(request.actor, row, version)
     messages.success(request, _("Version %d is the newest again.") % number)

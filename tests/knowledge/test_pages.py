@@ -92,10 +92,11 @@ def test_versions_are_compared_and_brought_back(client, actor, django_assert_num
     with django_assert_num_queries(6):
         page = client.get(url).content.decode()
     assert "Say {{word}}." in page and "Shout {{word}}!" in page
-    client.post(f"{url}1/")
+    back = f"/templates/{row.public_id}/bring-back/"
+    client.post(back, {"number": "1"})
     row.refresh_from_db()
     assert (row.version, row.body) == (3, "Say {{word}}.")
-    assert client.post(f"{url}9/").status_code == 404
+    assert client.post(back, {"number": "9"}).status_code == 404
 
 
 def test_it_is_deleted_and_brought_back(client, actor):
