@@ -95,18 +95,30 @@ def branch(request: Asked, conversation_id: Any) -> HttpResponse:
 
 @require_POST
 def many(request: Asked) -> JsonResponse:
-    """Archive, delete or bring back several at once; says which it was done to, so that it can be undone."""
+    """Archive, delete or bring back several at once; says which it was done to, so that it can be undone.
+
+    Raises BadInput for more than `MOST_AT_ONCE`, and does nothing then. The page sends larger choices in parts.
+    """
     deed = request.POST.get("do", "")
     if deed not in ("archive", "unarchive", "delete", "restore"):
         raise BadInput(_("Choose what is to be done with the chosen conversations."), field="do")
     done, refused = [], []
-    for public_id in request.POST.getlist("conversation")[:MOST_AT_ONCE]:
+    for public_id in _chosen(request.POST.getlist("conversation")):
         try:
             _do(request.actor, deed, public_id)
             done.append(public_id)
         except OrquestradorError as error:
             refused.append(error.message)
     return JsonResponse({"done": done, "refused": list(dict.fromkeys(refused))})
+
+
+def _chosen(given: list[str]) -> list[str]:
+    """Each once. Of too many none is taken, so that nobody has to guess how far it went."""
+    chosen = list(dict.fromkeys(given))
+    if len(chosen) > MOST_AT_ONCE:
+        said = _("These are %(has)s conversations; %(most)s are the most at once. Nothing was done: choose fewer.")
+        raise BadInput(said % {"has": len(chosen), "most": MOST_AT_ONCE}, field="conversation")
+    return chosen
 
 
 def _do(actor: Actor, deed: str, public_id: str) -> None:
@@ -135,7 +147,7 @@ def export(request: Asked, conversation_id: Any) -> HttpResponse:
 @require_GET
 def export_many(request: Asked) -> HttpResponse:
     """The chosen conversations with all that was said, as one JSON file."""
-    wanted = request.GET.getlist("conversation")[:MOST_AT_ONCE]
+    wanted = _chosen(request.GET.getlist("conversation"))
     rows = [selectors.access_conversation(request.actor, public_id) for public_id in wanted]
     found = [selectors.conversation_json(row, with_messages=True) for row in rows]
     return _as_file(_json({"conversations": found}), f"conversations-{date.today():%Y-%m-%d}.json")

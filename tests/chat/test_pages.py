@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -129,6 +130,16 @@ def test_several_are_put_away_at_once_and_brought_back(client, actor, conversati
     assert client.post("/chat/many/", {"do": "archive", "conversation": ids}).json()["done"] == ids
     assert Conversation.objects.filter(is_archived=True).count() == 2
     assert client.post("/chat/many/", {"do": "explode", "conversation": ids}).status_code == 400
+
+
+def test_of_more_than_can_be_done_at_once_nothing_is_done_and_the_most_is_said(client, actor, conversation):
+    ids = [str(conversation.public_id), *(str(uuid.uuid4()) for _ in range(10_000))]
+    for answer in (
+        client.post("/chat/many/", {"do": "delete", "conversation": ids}, headers={"accept": "application/json"}),
+        client.get("/chat/export/", {"conversation": ids[:201]}, headers={"accept": "application/json"}),
+    ):
+        assert answer.status_code == 400 and "200 are the most at once" in answer.content.decode()
+    assert Conversation.objects.filter(pk=conversation.pk).exists()
 
 
 def test_they_are_taken_away_as_files(client, conversation):
