@@ -60,6 +60,7 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
             await line.send(json.dumps({"type": "chat:history", "data": {"conversation_id": conversation}}))
             opened.release()
             await begin.wait()
+            is_resuming = False
             asked_at, first_ms, messages, gaps, seen, message_id = time.time(), 0.0, 0, 0, 0, ""
             await line.send(json.dumps({"type": "chat:send", "data": {"conversation_id": conversation, "content": "Go."}}))
             while True:
@@ -70,13 +71,16 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
                     message_id = data["answer"]["id"]
                 is_gap = said["type"] == "chat:streaming" and data["at"] > seen
                 if is_gap or data.get("event") == "reload":  # as a page does: what was lost is asked for
-                    gaps += 1
+                    if is_resuming:
+                        continue
+                    gaps, is_resuming = gaps + 1, True
                     await line.send(json.dumps({"type": "chat:resume", "data": {"message_id": message_id, "seq": seen}}))
                 elif said["type"] in ("chat:streaming", "chat:resumed") and data["at"] + len(data["delta"]) > seen:
                     first_ms = first_ms or (came_at - asked_at) * 1000
                     messages += 1
                     delays += _delays(data["delta"][max(0, seen - data["at"]) :], came_at)
                     seen = data["at"] + len(data["delta"])
+                is_resuming = is_resuming and said["type"] != "chat:resumed"
                 if said["type"] == "chat:done" or (said["type"] == "chat:resumed" and data["status"] == "complete"):
                     return delays, first_ms, messages, gaps
 
