@@ -64,7 +64,10 @@ def _sentences(words: list[Word]) -> tuple[float, list[Span]]:
 
 
 def _near(words: list[Word]) -> tuple[float, list[Span]]:
-    """The share of words in sentences that were said nearly so twice or more not long before, a word changed here and there."""
+    """The share of words in sentences that were said nearly so twice or more not long before, a word changed here and there.
+
+    Sentences with other numbers in them are lines of a list, not the same said again.
+    """
     said: dict[int, list[Word]] = defaultdict(list)
     for word in words:
         said[word.sentence].append(word)
@@ -72,7 +75,7 @@ def _near(words: list[Word]) -> tuple[float, list[Span]]:
     again: list[list[Word]] = []
     for place, (sentence, texts) in enumerate(longer):
         before = longer[max(0, place - _LOOK_BACK) : place]
-        alike = sum(len(texts & other) >= _LIKE * len(texts | other) for _, other in before)
+        alike = sum(_says_nearly(texts, other) for _, other in before)
         if alike >= _TIMES - 1:
             again.append(sentence)
     if not again:
@@ -80,6 +83,12 @@ def _near(words: list[Word]) -> tuple[float, list[Span]]:
     share = sum(map(len, again)) / len(words)
     spans = [Span(sentence[0].start, sentence[-1].end, "said_again") for sentence in again]
     return min(1.0, max(share, 0.25 + 0.1 * len(again))), spans
+
+
+def _says_nearly(texts: set[str], other: set[str]) -> bool:
+    if len(texts & other) < _LIKE * len(texts | other):
+        return False
+    return not any(text[0].isdigit() for text in texts ^ other)
 
 
 def _cycle(words: list[Word]) -> tuple[float, list[Span]]:
