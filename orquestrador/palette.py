@@ -143,7 +143,7 @@ def _query(name: str, value: str) -> str:
     return urlencode({name: value})
 
 
-class FoundSerializer(serializers.Serializer):
+class PaletteEntrySerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=KINDS)
     title = serializers.CharField()
     hint = serializers.CharField(allow_blank=True)
@@ -153,7 +153,7 @@ class FoundSerializer(serializers.Serializer):
 
 class PaletteSerializer(serializers.Serializer):
     query = serializers.CharField(allow_blank=True)
-    results = FoundSerializer(many=True)
+    results = PaletteEntrySerializer(many=True)
 
 
 class PaletteView(ActorMixin, APIView):

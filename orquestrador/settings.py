@@ -269,6 +269,8 @@ SPECTACULAR_SETTINGS = {
         "BudgetPeriod": "apps.providers.models.Budget.Period",
         "VirtualKeyState": ["off", "expired", "good"],
         "ExecutionStatus": "apps.tasks.models.TaskExecution.Status",
+        "ABTestStatus": "apps.tasks.models.routing.ABTest.Status",
+        "RoutingStrategy": "apps.tasks.models.routing.Strategy.choices",
         "ModelTier": "apps.tasks.models.routing.TIER_CHOICES",
         "SpecializedAIRole": "apps.providers.models.SpecializedAI.Role",
         "TeamRole": "apps.accounts.models.Role",
