@@ -1,4 +1,4 @@
-"""Draws the PNG icons of the installed app from static/img/mark.svg. Run after the mark has changed: `python -m scripts.icons`."""
+"""Draws the PNG icons of the installed app from static/img/mark.svg; to run after it has changed: `python -m scripts.icons`."""
 
 from __future__ import annotations
 
