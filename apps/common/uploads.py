@@ -24,7 +24,7 @@ class UploadLimits:
     The limit counts what comes, so that a length that was not told, or told wrongly, changes nothing.
     """
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], limits: Mapping[str, int]) -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]], limits: Mapping[str, int]) -> None:
         self.app = app
         self.limits = [(re.compile(pattern), most + AROUND_BYTES) for pattern, most in limits.items()]
 

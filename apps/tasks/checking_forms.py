@@ -26,9 +26,7 @@ class RunForm(RefusableForm):
         label=gettext_lazy("Cases"),
         choices=ValidatorRun.Cases.choices,
         initial=ValidatorRun.Cases.GENERAL,
-        help_text=gettext_lazy(
-            "Practice models read sums and word tasks alone; others are better measured on works."
-        ),
+        help_text=gettext_lazy("Practice models read sums and word tasks alone; others are better measured on works."),
     )
     questions = forms.IntegerField(label=gettext_lazy("Practice questions"), min_value=1, initial=30)
 

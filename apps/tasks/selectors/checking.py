@@ -173,7 +173,7 @@ def _benched(rows: QuerySet[ValidatorOutcome]) -> list[Benched]:
     for one in counts:
         pair = one["checker_name"], one["judge_name"]
         if newest[pair][1] == one["run"]:
-            cells[pair].append(one)
+            cells[pair].append(dict(one))
     return [_benched_one(pair, found, costs[(newest[pair][1], *pair)]) for pair, found in sorted(cells.items())]
 
 
