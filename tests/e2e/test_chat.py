@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from apps.accounts.models import Role
 from apps.chat import services, wire
 from apps.chat.models import Conversation, Message
+from tests.e2e.attacks import ATTACKS, left_by
 from tests.e2e.browser import find, wait
 from tests.e2e.served import Model, product_at_work
 from tests.factories import make_actor
@@ -29,19 +30,6 @@ WATCH_WORDS = """
     const look = () => seen.add(document.querySelector("[data-stream]")?.textContent ?? "");
     new MutationObserver(look).observe(document.querySelector("#chat"), {subtree: true, childList: true, characterData: true});
 """
-RUNS = ".chat :is(script, iframe, object, [onerror], [onload], [ontoggle], a[href^=javascript])"
-ATTACKS = (
-    "<script>window.hurt = 1</script>",
-    '<img src=x onerror="window.hurt = 1">',
-    '"><svg onload="window.hurt = 1">',
-    "[x](javascript:window.hurt=1)",
-    '<iframe srcdoc="<script>parent.hurt=1</script>"></iframe>',
-    "$\\text{<img src=x onerror=window.hurt=1>}$",
-    '```"><script>window.hurt=1</script>\nx\n```',
-    "<details open ontoggle=window.hurt=1>",
-    "{{constructor.constructor('window.hurt=1')()}}",
-    "</textarea><script>window.hurt=1</script>",
-)
 
 
 @pytest.fixture
@@ -363,13 +351,11 @@ def test_words_of_people_and_ais_run_nothing(page, product, actor, model):
         services.conversation_update(actor, conversation, title=attack)
         page.get(f"{product.url}/chat/{conversation.public_id}/")
         assert attack in find(page, "[data-raw]").get_attribute("textContent")
-        assert page.execute_script("return window.hurt") is None, attack
-        assert not page.find_elements(By.CSS_SELECTOR, RUNS), attack
+        assert not left_by(page), attack
     model.words = [json.dumps(ATTACKS), *ATTACKS]
-    say(page, " ".join(ATTACKS).replace("\n", " "))
+    say(page, " ".join(" ".join(ATTACKS).split()))
     wait(page, lambda _: len(answers(page)) == 2)
-    assert page.execute_script("return window.hurt") is None
-    assert not page.find_elements(By.CSS_SELECTOR, RUNS)
+    assert not left_by(page)
 
 
 def test_a_reader_who_looks_back_is_not_moved(page, product, actor, model):
