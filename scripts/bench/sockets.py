@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import statistics
@@ -19,11 +20,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import psutil
 
 PORT = 18_731
 TOPIC = "task:bench"
+MESSAGE_BYTES = 1_000  # each has a little more
+TEXT_FRAME = 1
 
 
 def serve(kind: str) -> None:
@@ -131,38 +135,73 @@ def publish(seconds: int) -> None:
         time.sleep(1)
 
 
-async def watch(sockets: int, seconds: int, ready: Path) -> list[float]:
-    """The delay in ms of every message at every socket."""
-    import websockets
+class Watched(asyncio.Protocol):
+    """The other end of one socket: it notes when bytes came, and reads them when all is over, so that a thousand of them in one
+    process add next to nothing to what is measured."""
 
-    async def one() -> list[float]:
-        delays: list[float] = []
-        async with websockets.connect(
-            f"ws://127.0.0.1:{PORT}/ws/", compression=None, open_timeout=60, ping_interval=None
-        ) as socket:
-            opened.release()
-            while len(delays) < seconds:
-                text = await socket.recv()
-                came_at = time.time()
-                delays.append((came_at - json.loads(text)["data"]["sent_at"]) * 1000)
-            arrived.release()
-            await may_close.wait()
+    def __init__(self, opened: asyncio.Semaphore) -> None:
+        self._opened = opened
+        self._came: list[tuple[float, bytes]] = []
+        self._is_open = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        head = f"GET /ws/ HTTP/1.1\r\nhost: 127.0.0.1:{PORT}\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
+        key = base64.b64encode(os.urandom(16)).decode()
+        cast(asyncio.Transport, transport).write(f"{head}sec-websocket-key: {key}\r\nsec-websocket-version: 13\r\n\r\n".encode())
+
+    def data_received(self, data: bytes) -> None:
+        self._came.append((time.time(), data))
+        if not self._is_open:
+            self._is_open = True
+            self._opened.release()
+
+    @property
+    def size(self) -> int:
+        return sum(len(data) for _, data in self._came)
+
+    def delays_ms(self) -> list[float]:
+        """Of each message, from when it was sent until the last of its bytes had come."""
+        delays, held = [], b""
+        for came_at, data in self._came:
+            held += data
+            if held.startswith(b"HTTP/"):
+                _, is_whole, rest = held.partition(b"\r\n\r\n")
+                held = rest if is_whole else held
+            while (frame := _frame(held)) is not None:
+                kind, body, held = frame
+                if kind == TEXT_FRAME:
+                    delays.append((came_at - json.loads(body)["data"]["sent_at"]) * 1000)
         return delays
 
-    opened, arrived, may_close = asyncio.Semaphore(0), asyncio.Semaphore(0), asyncio.Event()
-    tasks = []
+
+def _frame(held: bytes) -> tuple[int, bytes, bytes] | None:
+    """Kind and body of the first frame, and what follows it; None while it is not whole. A server's frames have no mask."""
+    if len(held) < 4:
+        return None
+    start, length = (4, int.from_bytes(held[2:4])) if held[1] == 126 else (2, held[1])
+    if len(held) < start + length:
+        return None
+    return held[0] & 0x0F, held[start : start + length], held[start + length :]
+
+
+async def watch(sockets: int, seconds: int, ready: Path) -> list[float]:
+    """The delay in ms of every message at every socket."""
+    loop, opened = asyncio.get_running_loop(), asyncio.Semaphore(0)
+    watched: list[Watched] = []
     for start in range(0, sockets, 50):
-        tasks += [asyncio.create_task(one()) for _ in range(min(50, sockets - start))]
+        for _ in range(min(50, sockets - start)):
+            watched.append((await loop.create_connection(lambda: Watched(opened), "127.0.0.1", PORT))[1])
         for _ in range(min(50, sockets - start)):
             await opened.acquire()
+    await asyncio.sleep(1)  # the last ones are being subscribed
     ready.touch()
-    for _socket in range(sockets):
-        await arrived.acquire()
+    deadline = time.monotonic() + seconds + 30
+    while time.monotonic() < deadline and min(one.size for one in watched) < seconds * MESSAGE_BYTES:
+        await asyncio.sleep(0.5)
     ready.with_name("arrived").touch()
     while not ready.with_name("close").exists():  # what closing costs is not the messages'
         await asyncio.sleep(0.05)
-    may_close.set()
-    return [delay for delays in await asyncio.gather(*tasks) for delay in delays]
+    return [delay for one in watched for delay in one.delays_ms()]
 
 
 def measure(kind: str, sockets: int, seconds: int) -> dict[str, object]:
