@@ -100,7 +100,7 @@ function about(cell, line) {
   const link = document.createElement("a");
   link.className = "clip";
   link.href = line.task_title ? `${words.urlTask}${line.task}/` : `${words.urlPrompt}${line.prompt}/`;
-  link.textContent = line.task_title || "prompt";
+  link.textContent = line.task_title || words.textPrompt;
   cell.append(link);
 }
 

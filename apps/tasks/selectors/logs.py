@@ -24,6 +24,7 @@ from apps.common.errors import BadInput, NotFound
 from apps.common.paging import page_of
 from apps.common.searching import Searched, searched
 from apps.providers.models import AIModel
+from apps.tasks.event_words import event_label
 from apps.tasks.messages import EVENTS, describe
 from apps.tasks.models import ExecutionLog, Subtask, Task, TaskExecution
 
@@ -271,10 +272,6 @@ def log_line(line: ExecutionLog) -> dict[str, Any]:
 def log_text(event: str, message: str, data: Mapping[str, Any]) -> str:
     """The line in words, in the language of now."""
     return describe(event, {"message": message, **data}, default=message)
-
-
-def event_label(event: str) -> str:
-    return event.replace("_", " ").capitalize()
 
 
 def in_words_of(language: str, line: Mapping[str, Any]) -> dict[str, Any]:

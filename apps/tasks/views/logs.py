@@ -18,13 +18,13 @@ from apps.accounts.models import User
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address
 from apps.providers.models import AIModel, Provider
+from apps.tasks.event_words import event_label
 from apps.tasks.messages import EVENTS
 from apps.tasks.models import ExecutionLog
 from apps.tasks.selectors.logs import (
     LOOKED_THROUGH,
     LogQuery,
     access_log,
-    event_label,
     log_line,
     logs_found,
     logs_page,
