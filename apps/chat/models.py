@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
+from apps.tasks.models import Strategy
 
 _ATTACHED = {
     "type": "array",
@@ -43,6 +44,7 @@ class Conversation(OwnedRow):
     model = models.ForeignKey(
         "providers.AIModel", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", verbose_name=_("model")
     )  # null: auto
+    strategy = models.CharField(_("strategy"), max_length=10, choices=Strategy.choices, default=Strategy.AUTO)  # of auto
     specialized_ai = models.ForeignKey(
         "providers.SpecializedAI", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
