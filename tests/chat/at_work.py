@@ -14,6 +14,8 @@ from apps.chat.models import Conversation, Message
 from apps.chat.worker import Worker
 from apps.common.hub import Listener, hub
 
+PATIENCE_S = 60.0  # a machine that is busy with other things takes long; who waits in vain fails anyway
+
 
 @asynccontextmanager
 async def at_work() -> AsyncIterator[Worker]:
@@ -24,10 +26,10 @@ async def at_work() -> AsyncIterator[Worker]:
     finally:
         worker.is_stopping = True
         worker.look()
-        await asyncio.wait_for(serving, 10)
+        await asyncio.wait_for(serving, PATIENCE_S)
 
 
-async def until(what: Callable[[], Any], *, patience_s: float = 10.0) -> Any:
+async def until(what: Callable[[], Any], *, patience_s: float = PATIENCE_S) -> Any:
     """What `what` (database work) gives as soon as it gives something."""
     from apps.common.db import in_db
 
@@ -52,7 +54,7 @@ class Ear:
         self.gaps = 0
         hub().subscribe(self.listener, wire.topic_of(conversation))
 
-    async def next(self, *, timeout_s: float = 10.0) -> dict:
+    async def next(self, *, timeout_s: float = PATIENCE_S) -> dict:
         said = json.loads(await asyncio.wait_for(self.listener.next(), timeout_s))
         self.heard.append(said)
         if said["type"] == "chat:streaming":

@@ -48,7 +48,7 @@ class Product:
                 os.killpg(worker.pid, signal.SIGKILL)
                 worker.wait()
 
-    def wait_for(self, what: Any, *, patience_s: float = 60.0) -> list[dict[str, Any]]:
+    def wait_for(self, what: Any, *, patience_s: float = 90.0) -> list[dict[str, Any]]:
         """The answers, as soon as `what` is true of them."""
         deadline = time.monotonic() + patience_s
         while not what(rows := self.do("look")):

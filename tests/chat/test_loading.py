@@ -82,7 +82,7 @@ def staged(pk):
 
 
 def test_it_is_loaded_with_its_progress_told_and_then_answers(actor, local, server):
-    server.load_s = 1.5
+    server.load_s = 3.0
     conversation = services.conversation_create(actor, model=local)
 
     async def story():
@@ -138,7 +138,7 @@ def test_a_model_that_its_server_has_dropped_is_loaded_again(actor, local, serve
 
 @pytest.mark.parametrize("is_chosen", [True, False])
 def test_the_alternative_answers_instead_and_the_load_goes_on(actor, local, server, is_chosen):
-    server.load_s = 1.5
+    server.load_s = 3.0
     other = model_at(actor, "small", "fast")
     AIModel.objects.filter(pk=local.pk).update(tier="fast", price_input=0, price_output=0)
     conversation = services.conversation_create(actor, model=local if is_chosen else None)
@@ -171,7 +171,7 @@ def test_stop_while_it_loads_gives_the_load_up(actor, local, server, monkeypatch
             await until(lambda: staged(answer.pk))
             await in_db(lambda: services.message_stop(actor, message(answer.pk)))
             row = await ended(answer.pk)
-            await until(lambda: ModelLoad.objects.filter(state="cancelled").first(), patience_s=20)
+            await until(lambda: ModelLoad.objects.filter(state="cancelled").first())
             return row
 
     row = async_to_sync(story)()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-PATIENCE_S = 10
+PATIENCE_S = 60  # a machine that is busy with other things takes long
 
 
 def wait(browser, until: Callable, *, patience_s: float = PATIENCE_S):

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.servers.services import free_port
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 
 
 class Model:

@@ -14,7 +14,7 @@ from apps.accounts.models import Role
 from apps.chat import services, wire
 from apps.chat.models import Conversation, Message
 from tests.e2e.attacks import ATTACKS, left_by
-from tests.e2e.browser import find, wait
+from tests.e2e.browser import PATIENCE_S, find, wait
 from tests.e2e.served import Model, product_at_work
 from tests.factories import make_actor
 
@@ -146,7 +146,7 @@ def test_stop_keeps_what_has_come(page, product, model):
     find(page, "[data-stop-all]").click()
     wait(page, lambda _: answers(page, "stopped") == ["One two three four"])
     assert "Stopped. What had come is kept; paid:" in texts(page, ".turn-stopped")[0]
-    assert model.left.wait(10)
+    assert model.left.wait(PATIENCE_S)
     assert not find(page, "[data-stop-all]").is_displayed()
 
 
@@ -247,7 +247,7 @@ def test_a_lost_connection_goes_on_where_it_was(page, product, actor, model):
     model.go.set()
     wait(page, lambda _: Message.objects.filter(status="complete", role="assistant").exists())
     product.start()
-    wait(page, lambda _: answers(page) == [ALL], patience_s=30)
+    wait(page, lambda _: answers(page) == [ALL])
 
 
 def test_what_is_written_offline_is_sent_once_when_the_server_is_back(page, product, actor, model):
@@ -258,7 +258,7 @@ def test_what_is_written_offline_is_sent_once_when_the_server_is_back(page, prod
     wait(page, lambda _: texts(page, ".is-pending .turn-state") == ["Waiting for connection. It is sent by itself."])
     assert find(page, "[data-text]").get_attribute("value") == ""
     product.start()
-    wait(page, lambda _: not texts(page, ".is-pending"), patience_s=40)
+    wait(page, lambda _: not texts(page, ".is-pending"))
     wait(page, lambda _: answers(page) == [ALL, ALL])
     assert Message.objects.filter(content="Written offline").count() == 1
 

@@ -2,8 +2,8 @@
 
     async with BytesServer(reply(SSE, event(...), 0.1, event(...), RESET)) as server:
         ...
-Each request gets the next script; the last one serves all that follow. A script is made of bytes, of seconds to wait,
-and of the endings below; without one the connection is closed after the last bytes.
+Each request gets the next script; the last one serves all that follow. A script is made of bytes, of seconds or asyncio
+events to wait for, and of the endings below; without one the connection is closed after the last bytes.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ class BytesServer:
                 await writer.drain()
             elif isinstance(step, int | float):
                 await asyncio.sleep(step)
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
             elif step is RESET:
                 linger = struct.pack("ii", 1, 0)
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
