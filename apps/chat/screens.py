@@ -166,6 +166,7 @@ def _evidence(row: Message, route: dict[str, Any] | None) -> dict[str, Any]:
         "divergence": None,
         "confidence": row.confidence,
         "cost": row.cost_usd,
+        "is_being_checked": row.check_state in (Message.Check.QUEUED, Message.Check.RUNNING),
     }
     check = row.check_result or {}
     if check.get("by"):

@@ -258,6 +258,15 @@ def test_a_checked_answer_shows_the_three_seats(client, actor, conversation):
     assert "US$ 0.00020" in page and page.count('"not-checked"') == 1  # the first answer of the thread
 
 
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_while_an_answer_is_checked_its_checkers_seat_says_so(client, actor, state):
+    conversation = services.conversation_create(actor)
+    said(actor, conversation, check_state=state)
+    page = html(client, page_of(conversation))
+    seat = re.search(r'<div class="seat seat-empty" data-role="validator" data-live="true">.*?</div>', page, re.DOTALL)[0]
+    assert "being checked…" in seat and "not cross-checked" not in page
+
+
 @pytest.mark.parametrize(
     ("result", "words"),
     [
@@ -344,6 +353,8 @@ def test_without_scripts_it_can_be_read_and_says_what_does_not_work(client, acto
     for number in range(30):
         said(actor, conversation, content=f"Question {number}.")
     page = html(client, page_of(conversation))
-    assert "JavaScript is off" in page and "as=md" in page
+    assert page.count("JavaScript is off") == 1 and "<noscript" not in page
+    (notice,) = re.findall(r'<div class="no-script".*?</div>', page, re.DOTALL)
+    assert "JavaScript is off" in notice and "as=md" in notice
     older = re.search(r'data-older href="([^"]+)"', page)[1]
     assert "Question 0." in html(client, older)
