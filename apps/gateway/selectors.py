@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, DecimalField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, DecimalField, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -63,3 +64,21 @@ def budgets_by_key(team_id: int) -> dict[UUID, Budget]:
     """The oldest budget of each key of the team. One query."""
     rows = Budget.objects.filter(team=team_id, scope=Budget.Scope.KEY).order_by("-pk")
     return {row.key_id: row for row in rows if row.key_id}
+
+
+def virtual_keys_filtered(actor: Actor, *, search: str = "", state: str = "") -> QuerySet[VirtualKey]:
+    """Those with the words in their name or ending, in the `state` that `virtual_key_state` gives, with `spent_sum`."""
+    rows = virtual_keys_visible(actor).annotate(spent_sum=_spent_sum())
+    for word in search.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(ending=word))
+    ended = Q(expires_at__lte=timezone.now())
+    if state == "off":
+        return rows.filter(is_active=False)
+    if state == "expired":
+        return rows.filter(ended, is_active=True)
+    return rows.filter(Q(expires_at=None) | ~ended, is_active=True) if state == "good" else rows
+
+
+def _spent_sum() -> Round:
+    """Rounded: SQLite adds up doubles, and a cursor holds decimals."""
+    return Round(Coalesce("spent_usd", Decimal(0), output_field=DecimalField(**MONEY)), precision=6)

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
+from apps.common.exporting import exported
+from apps.common.listing import Address
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.gateway import selectors, services
 from apps.gateway.forms import VirtualKeyForm
+from apps.gateway.models import VirtualKey
+from apps.providers.models import Budget
+
+LIMIT = 50
+STATES = (("good", gettext_lazy("In use")), ("off", gettext_lazy("Switched off")), ("expired", gettext_lazy("Expired")))
+ORDERS: dict[str, tuple[str, ...]] = {"": ("name",), "used": ("-last_used_at",), "spend": ("-spent_sum",)}
+ORDER_WORDS = {"": gettext_lazy("By name"), "used": gettext_lazy("Last used first"), "spend": gettext_lazy("Dearest first")}
+COLUMNS = (
+    *("id", "name", "ending", "owner", "state", "models", "fallbacks", "requests_per_minute", "tokens_per_minute"),
+    *("budget", "budget_period", "spent_in_30_days", "calls_in_30_days", "created_at", "last_used_at", "expires_at"),
+)
 
 
 class Asked(HttpRequest):
@@ -36,12 +56,101 @@ def key_list(request: Asked) -> HttpResponse:
             form.refuse(error)
         else:
             form = VirtualKeyForm()
-    keys = list(selectors.virtual_keys_visible(request.actor))
-    budgets = selectors.budgets_by_key(request.actor.team.pk)
-    for key in keys:
-        key.shown = selectors.virtual_key_state(key, budgets)  # type: ignore[attr-defined]
-    context = {"keys": keys, "form": form, "made": made, "base_url": request.build_absolute_uri("/v1")}
+    context = {**_listed(request), "form": form, "made": made, "base_url": request.build_absolute_uri("/v1")}
     return render(request, "gateway/keys.html", context, status=400 if form.errors else 200)
+
+
+def _listed(request: Asked) -> dict[str, Any]:
+    """A page of the keys as they were asked for."""
+    asked = _asked(request.GET)
+    order = ORDERS.get(asked["order"], ORDERS[""])
+    page = page_of(_found(request.actor, request.GET), ordering=order, limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    budgets = selectors.budgets_by_key(request.actor.team.pk)
+    for key in page.rows:
+        key.shown = selectors.virtual_key_state(key, budgets)
+    address = Address(asked)
+    return {
+        "keys": page.rows,
+        "asked": asked,
+        "states": STATES,
+        "orders": ORDER_WORDS.items(),
+        **address.around(page),
+        "bar": Bar(reverse("gateway:keys_bulk"), _deeds(), address.here, bool(page.next)),
+    }
+
+
+def _asked(given: QueryDict) -> dict[str, str]:
+    return {name: given.get(name, "").strip() for name in ("search", "state", "order")}
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[VirtualKey]:
+    asked = _asked(given)
+    return selectors.virtual_keys_filtered(actor, search=asked["search"], state=asked["state"])
+
+
+def _deeds() -> list[Deed]:
+    text = _("Whatever uses them is refused from now on. What was spent with them stays on record.")
+    return [
+        Deed("on", _("Switch on"), "ok"),
+        Deed("off", _("Switch off"), "paused"),
+        Deed("delete", _("Revoke"), "delete", _("Revoke the ticked keys?"), text, _("revoke")),
+    ]
+
+
+@require_POST
+def key_bulk(request: Asked) -> HttpResponse:
+    """Switch the ticked keys on or off, or revoke them."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed = deed_of(request, _deeds()).name
+        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        outcome = do_each(selectors.virtual_keys_visible(request.actor), ids, lambda key: _do(request.actor, deed, key))
+        return outcome, _said(deed, outcome.done)
+
+    return answered(request, "gateway:keys", act)
+
+
+def _do(actor: Actor, deed: str, key: VirtualKey) -> None:
+    if deed == "delete":
+        services.virtual_key_delete(actor, key)
+    else:
+        services.virtual_key_update(actor, key, is_active=deed == "on")
+
+
+def _said(deed: str, n: int) -> str:
+    words = {
+        "on": ngettext("%(n)s key was switched on.", "%(n)s keys were switched on.", n),
+        "off": ngettext("%(n)s key was switched off.", "%(n)s keys were switched off.", n),
+        "delete": ngettext("%(n)s key was revoked.", "%(n)s keys were revoked.", n),
+    }
+    return words[deed] % {"n": n}
+
+
+@require_GET
+def keys_export(request: Asked) -> StreamingHttpResponse:
+    """The keys that the filters leave: of each its last characters alone, for no more of it is kept."""
+    budgets = selectors.budgets_by_key(request.actor.team.pk)
+    rows = _found(request.actor, request.GET)
+    return exported(
+        request, rows, name="virtual-keys", ordering=("name",), as_record=lambda key: _record(key, budgets), columns=COLUMNS
+    )
+
+
+def _record(key: VirtualKey, budgets: dict[uuid.UUID, Budget]) -> dict[str, Any]:
+    shown = selectors.virtual_key_state(key, budgets)
+    own = {name: getattr(key, name) for name in COLUMNS if hasattr(key, name)}
+    return {
+        **own,
+        "id": key.public_id,
+        "owner": str(key.owner or ""),
+        "state": shown["state"],
+        "models": key.allowed_models,
+        "spent_in_30_days": shown["spent_usd"],
+        "calls_in_30_days": shown["calls"],
+        "budget": shown["budget"].limit_usd if shown["budget"] else None,
+        "budget_period": shown["budget"].period if shown["budget"] else "",
+    }
 
 
 @require_http_methods(["GET", "POST"])

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, DecimalField, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models import Case, DecimalField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -31,6 +31,15 @@ def budgets_visible(actor: Actor) -> QuerySet[Budget]:
     if not actor.can_manage:
         rows = rows.filter(person=actor.user)
     return rows.select_related("person", "owner").annotate(held_usd=_held())
+
+
+def budgets_filtered(actor: Actor, *, search: str = "", scope: str = "") -> QuerySet[Budget]:
+    """Those of the `scope` with the words in their name or their person's. By `place` what holds for all comes first."""
+    place = Case(*(When(scope=one, then=number) for number, one in enumerate(Budget.Scope.values)), output_field=IntegerField())
+    rows = budgets_visible(actor).annotate(place=place)
+    for word in search.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(person__name__icontains=word) | Q(person__email__icontains=word))
+    return rows.filter(scope=scope) if scope else rows
 
 
 def access_budget(actor: Actor, public_id: UUID | str) -> Budget:

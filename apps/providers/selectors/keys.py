@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
@@ -18,6 +18,39 @@ from apps.providers.selectors.lookups import as_uuid
 def keys_visible(actor: Actor) -> QuerySet[ProviderKey]:
     """The team's keys, each with the providers and accounts that use it. Three queries."""
     return ProviderKey.objects.filter(team=actor.team).prefetch_related("providers", "accounts").order_by("name", "pk")
+
+
+def keys_filtered(actor: Actor, *, search: str = "", vendor: str = "") -> QuerySet[ProviderKey]:
+    """Those with the words in their name, of the `vendor` that `vendors_of_keys` names. One query more with a vendor."""
+    rows = keys_visible(actor)
+    for word in search.split():
+        rows = rows.filter(name__icontains=word)
+    if vendor:
+        places = [place for place in _places(actor) if _vendor(*place) == vendor]
+        rows = rows.filter(_at(places))
+    return rows
+
+
+def vendors_of_keys(actor: Actor) -> list[tuple[str, str]]:
+    """The vendors that the team has keys of, and their names. One query."""
+    found = {_vendor(*place) for place in _places(actor)}
+    named = [(slug, choice.name if (choice := choice_of(slug)) else slug) for slug in found]
+    return sorted(named, key=lambda pair: pair[1].casefold())
+
+
+def _places(actor: Actor) -> list[tuple[str, str]]:
+    return list(ProviderKey.objects.filter(team=actor.team).order_by().values_list("kind", "base_url").distinct())
+
+
+def _vendor(kind: str, base_url: str) -> str:
+    return vendor_of(kind, base_url) or kind
+
+
+def _at(places: list[tuple[str, str]]) -> Q:
+    found = Q(pk__in=[])
+    for kind, base_url in places:
+        found |= Q(kind=kind, base_url=base_url)
+    return found
 
 
 def access_key(actor: Actor, public_id: UUID | str) -> ProviderKey:
@@ -33,7 +66,7 @@ def key_state(key: ProviderKey) -> dict[str, Any]:
 
     `state` is "off", "expired", "untested", "good" or "bad"; `place` is where it is sent.
     """
-    choice = choice_of(vendor_of(key.kind, key.base_url) or key.kind)
+    choice = choice_of(_vendor(key.kind, key.base_url))
     return {
         "vendor_name": choice.name if choice else key.kind,
         "place": key.base_url,

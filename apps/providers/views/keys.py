@@ -6,26 +6,71 @@ import uuid
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
+from apps.common.listing import Address
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
 from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
 from apps.providers.presets import choice_of, choices, vendor_of
+from apps.providers.selectors.keys import keys_filtered, vendors_of_keys
 from apps.providers.views.parts import Asked, may_change_row
+
+LIMIT = 50
 
 
 @require_GET
 def key_list(request: Asked) -> HttpResponse:
-    keys = list(selectors.keys_visible(request.actor))
-    for key in keys:
-        key.shown = selectors.key_state(key)  # type: ignore[attr-defined]
-    return render(request, "providers/keys.html", {"keys": keys})
+    asked = _asked(request.GET)
+    rows = keys_filtered(request.actor, **asked)
+    page = page_of(rows, ordering=("name",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    for key in page.rows:
+        key.shown = selectors.key_state(key)
+        key.may_change = may_change_row(request.actor, key)
+    address = Address(asked)
+    context = {
+        "keys": page.rows,
+        "asked": asked,
+        "vendors": vendors_of_keys(request.actor),
+        **address.around(page),
+        "bar": Bar(reverse("providers:keys_bulk"), [_deletion()], address.here, bool(page.next)),
+    }
+    return render(request, "providers/keys.html", context)
+
+
+def _asked(given: QueryDict) -> dict[str, str]:
+    return {name: given.get(name, "").strip() for name in ("search", "vendor")}
+
+
+def _deletion() -> Deed:
+    text = _("What uses them has no key then, and cannot be asked. At the vendor they stay valid until they are revoked there.")
+    return Deed("delete", _("Delete"), "delete", _("Delete the ticked keys?"), text, _("delete"))
+
+
+@require_POST
+def keys_bulk(request: Asked) -> HttpResponse:
+    """Delete the ticked keys, as far as they are the actor's to delete."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed_of(request, [_deletion()])
+        ids = ids_asked(request, lambda given: keys_filtered(request.actor, **_asked(given)))
+        visible = selectors.keys_visible(request.actor)
+        outcome = do_each(visible, ids, lambda key: services.key_delete(request.actor, key, also_in_use=True))
+        n = outcome.done
+        return outcome, ngettext("%(n)s key was deleted.", "%(n)s keys were deleted.", n) % {"n": n}
+
+    return answered(request, "providers:keys", act)
 
 
 @require_GET

@@ -1,0 +1,100 @@
+"""The bar below a list: what can be done with its ticked rows, and the request that does it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from apps.common.bulk import MOST, Outcome, ids_of, in_parts
+from apps.common.errors import BadInput, OrquestradorError
+
+MOST_ONE_BY_ONE = 1_000  # each is a transaction of its own: more would keep a person waiting for minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What can be done with ticked rows. With a `title` it is asked about first; with a `word` that has to be typed, too."""
+
+    name: str
+    label: str
+    icon: str
+    title: str = ""
+    text: str = ""
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """`url` does the deeds, `query` is the address that the list was narrowed by, `has_more`: there are further pages."""
+
+    url: str
+    deeds: Sequence[Deed]
+    query: str = ""
+    has_more: bool = False
+
+
+def deed_of(request: HttpRequest, deeds: Sequence[Deed]) -> Deed:
+    """The one that was asked for. Raises BadInput for another, and where its word was not typed."""
+    found = {deed.name: deed for deed in deeds}.get(request.POST.get("deed", ""))
+    if found is None:
+        raise BadInput(_("Choose what is to be done with the ticked rows."), field="deed")
+    if found.word and request.POST.get("typed", "").strip().casefold() != found.word.casefold():
+        raise BadInput(_("Nothing was changed: the word that confirms it was not typed."), field="typed")
+    return found
+
+
+def ids_asked(request: HttpRequest, left_by: Callable[[QueryDict], QuerySet], *, most: int = MOST_ONE_BY_ONE) -> list[uuid.UUID]:
+    """The ticked rows; with `all` each one that the list's filters leave. Raises BadInput for more than `most`."""
+    if request.POST.get("all"):
+        rows = left_by(QueryDict(request.POST.get("query", "").removeprefix("?")))
+        found = ids_of(map(str, rows.order_by("pk").values_list("public_id", flat=True)[: min(most, MOST) + 1]))
+    else:
+        found = ids_of(request.POST.getlist("id"))
+    if len(found) > most:
+        said = _("These are more than %(most)s rows. Nothing was changed: narrow the list with a filter, then go on.")
+        raise BadInput(said % {"most": f"{most:,}"}, field="id")
+    return found
+
+
+def do_each(rows: QuerySet, ids: Sequence[uuid.UUID], do: Callable[[Any], object]) -> Outcome:
+    """`do` with each of the `rows` that has one of the ids. What refuses is told by its own words; a foreign id is not there."""
+    outcome = Outcome()
+    for part in in_parts(ids):
+        found = list(rows.filter(public_id__in=part))
+        outcome.refuse(_("it is not there any more."), len(part) - len(found))
+        for row in found:
+            try:
+                do(row)
+            except OrquestradorError as error:
+                outcome.refuse(error.message)
+            else:
+                outcome.done += 1
+    return outcome
+
+
+def answered(request: HttpRequest, list_url: str, act: Callable[[], tuple[Outcome, str]]) -> HttpResponse:
+    """Do it, say what became of it, and go back to the list as it was narrowed. `act` gives the words for what was done, too."""
+    try:
+        outcome, said = act()
+    except BadInput as error:
+        messages.error(request, error.message)
+    else:
+        if outcome.done:
+            messages.success(request, said)
+        if outcome.refused:
+            messages.warning(request, outcome.words)
+        if not outcome.done and not outcome.refused:
+            messages.warning(request, _("Nothing was ticked."))
+    query = request.POST.get("query", "")
+    response = redirect(list_url)
+    if query.startswith("?"):
+        response["Location"] += query
+    return response

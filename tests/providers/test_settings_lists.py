@@ -1,0 +1,106 @@
+"""The lists of vendors' keys and of budgets: filters, pages, many at once, files."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from apps.accounts.actor import Actor
+from apps.accounts.models import Role
+from apps.providers.models import Budget, ProviderKey
+from tests.factories import make_actor, provider_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def actor() -> Actor:
+    return make_actor()
+
+
+def browser_of(actor: Actor) -> Client:
+    browser = Client()
+    browser.force_login(actor.user)
+    return browser
+
+
+def key_of(actor: Actor, name: str, kind: str = "openai") -> ProviderKey:
+    return ProviderKey.objects.create(owner=actor.user, team=actor.team, name=name, kind=kind, secret="sk-secret-123456")
+
+
+def budget_of(actor: Actor, name: str, scope: str = "team", person: object = None) -> Budget:
+    about = {"owner": actor.user, "team": actor.team, "limit_usd": 10, "period": "month", "period_started_at": timezone.now()}
+    return Budget.objects.create(name=name, scope=scope, person=person, **about)
+
+
+def test_keys_are_found_by_words_and_by_vendor(actor: Actor, django_assert_max_num_queries) -> None:
+    for n in range(55):
+        key_of(actor, f"Key {n:02}")
+    key_of(actor, "Claude of Ana", "anthropic")
+    browser = browser_of(actor)
+    browser.get("/api-keys/")
+    with django_assert_max_num_queries(11):
+        first = browser.get("/api-keys/?vendor=openai")
+    second = browser.get("/api-keys/" + first.context["next"])
+    assert [len(page.context["keys"]) for page in (first, second)] == [50, 5]
+    assert [key.name for key in browser.get("/api-keys/?search=ana+claude").context["keys"]] == ["Claude of Ana"]
+    assert [key.name for key in browser.get("/api-keys/?vendor=anthropic").context["keys"]] == ["Claude of Ana"]
+    assert "No key matches" in browser.get("/api-keys/?vendor=mistral").content.decode()
+
+
+def test_ticked_keys_are_deleted_once_the_word_was_typed_and_their_providers_have_none_then(actor: Actor) -> None:
+    used, spare, kept = (key_of(actor, name) for name in ("Used", "Spare", "Kept"))
+    provider = provider_of(actor)
+    type(provider).objects.filter(pk=provider.pk).update(key=used)
+    browser, body = browser_of(actor), {"id": [str(used.public_id), str(spare.public_id)], "deed": "delete"}
+    browser.post("/api-keys/bulk/", body)
+    assert ProviderKey.objects.count() == 3
+    assert "2 keys were deleted" in browser.post("/api-keys/bulk/", {**body, "typed": "Delete"}, follow=True).content.decode()
+    provider.refresh_from_db()
+    assert list(ProviderKey.objects.all()) == [kept] and provider.key is None
+
+
+def test_the_keys_of_others_stay(actor: Actor) -> None:
+    foreign, of_admin = key_of(make_actor(), "Foreign"), key_of(actor, "Of the admin")
+    member = make_actor(Role.MEMBER, team=actor.team)
+    mine = key_of(member, "Mine")
+    everything = {"deed": "delete", "typed": "delete", "all": "1", "query": ""}
+    viewer = make_actor(Role.VIEWER, team=actor.team)
+    assert browser_of(viewer).post("/api-keys/bulk/", everything).status_code == 403
+    assert ProviderKey.objects.count() == 3
+    ids = [str(key.public_id) for key in (foreign, of_admin, mine)]
+    said = browser_of(member).post("/api-keys/bulk/", {"id": ids, "deed": "delete", "typed": "delete"}, follow=True)
+    assert "not there any more" in said.content.decode() and "or an admin, can change it" in said.content.decode()
+    browser_of(member).post("/api-keys/bulk/", everything)
+    assert set(ProviderKey.objects.all()) == {foreign, of_admin}
+
+
+def test_budgets_are_found_by_scope_and_person_over_pages(actor: Actor, django_assert_max_num_queries) -> None:
+    member = make_actor(Role.MEMBER, team=actor.team)
+    for n in range(55):
+        budget_of(actor, f"Person {n:02}", "person", member.user if n % 2 else actor.user)
+    budget_of(actor, "All of us")
+    browser = browser_of(actor)
+    browser.get("/budgets/")
+    with django_assert_max_num_queries(11):
+        first = browser.get("/budgets/")
+    second = browser.get("/budgets/" + first.context["next"])
+    found = [budget for page in (first, second) for budget in page.context["budgets"]]
+    assert found[0].name == "All of us" and len({budget.pk for budget in found}) == len(found) == 56
+    assert [budget.name for budget in browser.get("/budgets/?scope=team").context["budgets"]] == ["All of us"]
+    of_member = browser.get("/budgets/?search=" + member.user.email).context["budgets"]
+    assert len(of_member) == 27 and {budget.person for budget in of_member} == {member.user}
+
+
+def test_the_file_of_budgets_has_what_the_actor_may_see(actor: Actor) -> None:
+    member = make_actor(Role.MEMBER, team=actor.team)
+    budget_of(actor, "All of us")
+    budget_of(actor, "Of the member", "person", member.user)
+    budget_of(make_actor(), "Foreign")
+    for who, names in ((actor, ["All of us", "Of the member"]), (member, ["Of the member"])):
+        said = b"".join(browser_of(who).get("/budgets/export/?format=csv").streaming_content).decode("utf-8-sig")
+        rows = list(csv.DictReader(said.splitlines()))
+        assert [row["name"] for row in rows] == names and float(rows[0]["left_usd"]) == 10
