@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +20,7 @@ from apps.providers.adapters.answer import estimated_usage
 from apps.providers.contract import ChatRequest, Completion
 from apps.providers.models import AIModel, CreditUsage
 from apps.providers.services import usage_record
+from apps.tasks.engine.routing.types import StrategyName
 from apps.tasks.models import TaskExecution
 from apps.tasks.runner.executions import Asker
 from apps.tasks.runner.routing import Finished
@@ -31,12 +32,16 @@ NO_FILES = Reader(window=None, sees=True)  # nothing is to be cut
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that the route needs to answer. `model`: the one that was chosen; None: auto. `notes`: what it is not given."""
+    """All that the route needs to answer. `model`: the one that was chosen; None: auto, by `strategy`.
+
+    `notes`: what it is not given.
+    """
 
     message: Message
     asker: Asker
     request: ChatRequest
     model: AIModel | None
+    strategy: StrategyName = "auto"
     notes: tuple[dict[str, Any], ...] = ()
     sources: tuple[str, ...] = ()  # the texts of attached files
     samples: tuple[str, ...] = ()  # what was answered to the same before
@@ -75,7 +80,9 @@ def question_of(pk: int) -> Question:
     person = row.asked_by
     asker = Asker(conversation.team_id, row.asked_by_id, source="chat", actor_name=str(person or ""))
     sources = tuple(file.text for some in files.values() for file in some if file.text)
-    return Question(row, asker, request, forced, tuple(notes), sources, _said_before(row) if row.is_again else ())
+    strategy = cast(StrategyName, conversation.strategy)
+    samples = _said_before(row) if row.is_again else ()
+    return Question(row, asker, request, forced, strategy, tuple(notes), sources, samples)
 
 
 def _said_before(answer: Message) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from apps.chat.models import AnswerThumb, Conversation, Message
 from apps.chat.selectors import Turn, conversations_filtered, thread_of
 from apps.common.paging import Page, page_of
 from apps.providers.models import AIModel, SpecializedAI
-from apps.tasks.models import TaskExecution
+from apps.tasks.models import Strategy, TaskExecution
+from apps.tasks.route_words import strategy_about, strategy_word
 from apps.tasks.routing_words import not_verified_because
 from apps.tasks.workings import Row, confidence_row
 
@@ -199,6 +200,11 @@ def _thumbs(actor: Actor, rows: list[Message]) -> dict[int, str]:
 
 
 # ── What can be asked ─────────────────────────────────────────────────────────────────────────────────────────────
+def strategies_to_pick() -> list[tuple[str, str, str]]:
+    """Ways for auto to choose, besides its own: value, name, and what it chooses."""
+    return [(value, strategy_word(value), strategy_about(value)) for value in Strategy.values if value != Strategy.AUTO]
+
+
 def models_to_pick(actor: Actor, *, search: str = "") -> list[AIModel]:
     """Models in use that can chat, by name. One query."""
     rows: QuerySet[AIModel] = AIModel.objects.in_use().filter(provider__team=actor.team).with_breakers()

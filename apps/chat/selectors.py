@@ -236,6 +236,7 @@ def conversation_json(conversation: Conversation, *, with_messages: bool = False
         "id": conversation.public_id,
         "title": str(conversation),
         "model": conversation.model.public_id if conversation.model else "auto",
+        "strategy": conversation.strategy,
         "specialized_ai": conversation.specialized_ai.public_id if conversation.specialized_ai else None,
         "system_prompt": conversation.system_prompt,
         "is_pinned": conversation.is_pinned,

@@ -30,8 +30,8 @@ class ConversationSerializer(serializers.ModelSerializer):
     class Meta:
         model = Conversation
         fields = (
-            "id", "title", "model", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared", "owner",
-            "created_at", "last_message_at",
+            "id", "title", "model", "strategy", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared",
+            "owner", "created_at", "last_message_at",
         )  # fmt: skip
         read_only_fields = ("created_at", "last_message_at")
 

@@ -22,7 +22,7 @@ from apps.providers.models import AIModel
 LONGEST_CHARS = 400_000
 LONGEST_SYSTEM_CHARS = 50_000
 UNDO_FOR = timedelta(days=1)
-FIELDS = ("title", "model", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared")
+FIELDS = ("title", "model", "strategy", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared")
 
 
 def conversation_create(actor: Actor, **fields: Any) -> Conversation:

@@ -72,10 +72,11 @@ def head(request: Asked, conversation_id: Any) -> HttpResponse:
 
 @require_GET
 def picker(request: Asked) -> HttpResponse:
-    """Who may answer: models with their states, and specialized AIs."""
+    """Who may answer: auto by its strategies, models with their states, and specialized AIs."""
     search, only_models = request.GET.get("q", "").strip(), request.GET.get("only") == "models"
     context = {
         "models": screens.models_to_pick(request.actor, search=search),
+        "strategies": [] if only_models or search else screens.strategies_to_pick(),
         "specialized": [] if only_models else screens.specialized_to_pick(request.actor, search=search),
         "search": search,
     }

@@ -274,6 +274,7 @@ class Worker:
         forced = str(question.model.public_id) if question.model else ""
         prompt = prompt_for(
             question.request,
+            strategy="auto" if forced else question.strategy,
             forced_model=forced,
             use_cache=not message.is_again,
             id=message.public_id,

@@ -1,4 +1,4 @@
-// Who answers: auto, a model, or a specialized AI; for the whole conversation, or for one answer that is asked anew.
+// Who answers: auto by one of its strategies, a model, or a specialized AI; for the whole conversation, or for one answer that is asked anew.
 
 import { send } from "orq/live";
 import { ask, page, part } from "orq/chat-net";
@@ -17,6 +17,7 @@ let timer = 0;
 export function chosen() {
   const begin = {};
   if (dialog.dataset.model) begin.model = dialog.dataset.model;
+  if (dialog.dataset.strategy !== "auto") begin.strategy = dialog.dataset.strategy;
   if (dialog.dataset.specialized) begin.specialized_ai = dialog.dataset.specialized;
   if (system.value.trim()) begin.system_prompt = system.value;
   return begin;
@@ -46,7 +47,8 @@ async function load() {
 function mark() {
   for (const row of list.querySelectorAll(".picker-row")) {
     const isOn = row.dataset.pickSpecialized ? row.dataset.pickSpecialized === dialog.dataset.specialized
-      : !dialog.dataset.specialized && row.dataset.pick === (dialog.dataset.model || "auto");
+      : !dialog.dataset.specialized && row.dataset.pick === (dialog.dataset.model || "auto")
+        && (row.dataset.pick !== "auto" || row.dataset.strategy === dialog.dataset.strategy);
     row.setAttribute("aria-pressed", String(isOn && !forOne));
   }
 }
@@ -60,10 +62,11 @@ async function pick(row) {
     return;
   }
   dialog.dataset.model = model === "auto" ? "" : model;
+  dialog.dataset.strategy = row.dataset.strategy ?? "auto";
   dialog.dataset.specialized = row.dataset.pickSpecialized ?? "";
   name.textContent = row.dataset.name;
   dialog.close();
-  await save({ model: model || "auto", specialized_ai: row.dataset.pickSpecialized ?? null });
+  await save({ model: model || "auto", strategy: dialog.dataset.strategy, specialized_ai: row.dataset.pickSpecialized ?? null });
 }
 
 async function save(facts) {

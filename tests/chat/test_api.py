@@ -42,6 +42,15 @@ def test_a_conversation_is_made_named_pinned_and_deleted_and_brought_back(client
     assert client.get(url).status_code == 200
 
 
+def test_a_conversation_keeps_by_which_strategy_auto_chooses(client):
+    url = f"/api/conversations/{post(client, '/api/conversations/', {'strategy': 'cheapest'}).json()['id']}/"
+    assert client.get(url).json()["strategy"] == "cheapest"
+    assert client.patch(url, {"strategy": "best"}, content_type="application/json").json()["strategy"] == "best"
+    refused = client.patch(url, {"strategy": "luckiest"}, content_type="application/json")
+    assert refused.status_code == 400 and "strategy" in refused.content.decode()
+    assert post(client, "/api/conversations/").json()["strategy"] == "auto"
+
+
 def test_a_message_is_answered_by_itself_and_an_empty_one_is_refused(client, actor):
     conversation = services.conversation_create(actor)
     url = f"/api/conversations/{conversation.public_id}/messages/"

@@ -328,7 +328,10 @@ def test_the_picker_has_auto_models_with_their_states_and_specialized_ais(client
     for part in ('data-pick="auto"', str(model.public_id), str(persona.public_id), 'data-status="unknown"'):
         assert part in page
     assert 'data-pick="auto"' not in html(client, f"/chat/models/?q={model.key}")
-    assert str(persona.public_id) not in html(client, "/chat/models/?only=models")
+    assert re.findall(r'data-strategy="(\w+)"', page) == ["auto", "cheapest", "fastest", "best"]
+    assert "The strongest model" in page
+    for_one = html(client, "/chat/models/?only=models")
+    assert str(persona.public_id) not in for_one and 'data-strategy="best"' not in for_one
     assert "No model has this name." in html(client, "/chat/models/?q=zzzz")
 
 

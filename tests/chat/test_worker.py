@@ -117,6 +117,21 @@ def test_who_joins_in_the_middle_has_no_gap_and_no_repeat(actor):
     assert heard == f"|{answer.content}|{answer.content}"
 
 
+@pytest.mark.parametrize(("strategy", "asked"), [("cheapest", "small"), ("best", "other")])
+def test_auto_chooses_by_the_strategy_of_the_conversation(actor, strategy, asked):
+    small, strong = model_at(actor, "small"), model_at(actor, "other", "top")
+    conversation = services.conversation_create(actor, strategy=strategy)
+    chosen = services.conversation_create(actor, model=small, strategy=strategy)
+
+    async def story():
+        async with serving({small: says(SURE), strong: says(SURE)}), at_work():
+            return [await ended((await in_db(send, actor, one))[1].pk) for one in (conversation, chosen)]
+
+    by_strategy, by_choice = async_to_sync(story)()
+    assert (by_strategy.model_name, by_strategy.execution.strategy) == (asked, strategy)
+    assert (by_choice.model_name, by_choice.execution.strategy) == ("small", "auto")
+
+
 def test_what_is_said_while_an_answer_is_written_waits_for_it(actor):
     model = model_at(actor, "small")
     conversation = services.conversation_create(actor)

@@ -358,6 +358,19 @@ def test_words_of_people_and_ais_run_nothing(page, product, actor, model):
     assert not left_by(page)
 
 
+def test_a_strategy_is_chosen_and_kept(page, product, actor, model):
+    conversation = asked_and_answered(actor)
+    open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
+    find(page, "[data-picker-open]").click()
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-strategy=best]"))
+    assert find(page, "[data-pick=auto][aria-pressed=true]").get_attribute("data-strategy") == "auto"
+    find(page, "[data-pick][data-strategy=best]").click()
+    wait(page, lambda _: Conversation.objects.filter(pk=conversation.pk, strategy="best").exists())
+    page.refresh()
+    assert texts(page, "[data-model-name]") == ["Best"]
+
+
 def test_a_reader_who_looks_back_is_not_moved(page, product, actor, model):
     conversation = asked_and_answered(actor, answer="\n\n".join(f"Paragraph {number}." for number in range(60)))
     model.hold(after=1)
