@@ -130,7 +130,7 @@ def test_the_page_shows_how_each_budget_stands(actor, member, django_assert_num_
     Budget.objects.filter(scope="person").update(spent_usd=Decimal("1"))
     browser = browser_of(actor)
     browser.get("/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         html = browser.get("/budgets/").content.decode()
     assert "The team&#x27;s monthly budget" in html and "US$ 8.50 of US$ 10.00" in html and "US$ 1.50 left" in html
     assert "Nearly spent" in html and "Spent</span>" in html and "Not in force" in html

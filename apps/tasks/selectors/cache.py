@@ -47,6 +47,16 @@ def cached_visible(actor: Actor) -> QuerySet[CachedAnswer]:
     return rows.select_related("owner").defer("vector").order_by("-created_at", "-pk")
 
 
+def cached_filtered(actor: Actor, *, search: str = "", used: str = "") -> QuerySet[CachedAnswer]:
+    """Those with each of the words in their prompt or their model's name; `used` "yes" or "no": given again or never."""
+    rows = cached_visible(actor)
+    for word in search.split():
+        rows = rows.filter(Q(prompt__icontains=word) | Q(model_name__icontains=word))
+    if used in ("yes", "no"):
+        rows = rows.filter(hits__gt=0) if used == "yes" else rows.filter(hits=0)
+    return rows
+
+
 def access_cached(actor: Actor, public_id: uuid.UUID | str) -> CachedAnswer:
     """The entry, or NotFound."""
     row = cached_visible(actor).filter(public_id=public_id).first()

@@ -19,8 +19,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome, in_parts, must_not_exceed
 from apps.common.db import again_after_deadlock, in_db
 from apps.providers.contract import Completion, Message, Usage
 from apps.providers.models import AIModel
@@ -312,6 +314,20 @@ def cached_remove(actor: Actor, entry: CachedAnswer) -> None:
     """Throw one answer out; the next time a model is asked. Its owner may, and admins."""
     actor.must_own(entry.owner_id)
     entry.delete()
+
+
+def cached_remove_many(actor: Actor, ids: Sequence[UUID]) -> Outcome:
+    """Throw out those of them that are the actor's to throw out, hundreds in a statement. Raises BadInput for too many."""
+    actor.must_work()
+    must_not_exceed(len(ids))
+    outcome = Outcome()
+    theirs = CachedAnswer.objects.filter(team=actor.team)
+    for part in in_parts(ids):
+        found = theirs if actor.can_manage else theirs.filter(owner=actor.user)
+        gone = found.filter(public_id__in=part).delete()[1].get("tasks.CachedAnswer", 0)
+        outcome.done += gone
+        outcome.refuse(_("only the person who made it, or an admin, can change it."), len(part) - gone)
+    return outcome
 
 
 def cache_clear(actor: Actor) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.errors import BadInput
+from apps.common.exporting import MOST_ROWS, exported
+from apps.common.listing import Address
 from apps.tasks.models import AuditLog
 from apps.tasks.selectors.routing import audit_visible
 from apps.tasks.services.audit import AuditProblem, audit_verify
@@ -20,7 +24,8 @@ from apps.tasks.trace import audit_line
 from apps.tasks.views.tasks import Asked
 
 ROWS = 100
-FILTERS = ("category", "object", "actor")
+FILTERS = ("category", "object", "actor", "since", "until")
+COLUMNS = ("number", "time", "category", "actor", "object_type", "object_id", "data", "previous_hash", "hash")
 
 
 @require_GET
@@ -37,8 +42,19 @@ def verify(request: Asked) -> HttpResponse:
     return _page(request, **context)
 
 
+@require_GET
+def export(request: Asked) -> StreamingHttpResponse:
+    """The entries that the filters leave, with their hashes: the newest first."""
+    rows = _filtered(audit_visible(request.actor), _asked(request.GET))
+    return exported(request, rows, name="audit", ordering=("-number",), as_record=_record, columns=COLUMNS)
+
+
+def _record(entry: AuditLog) -> dict[str, Any]:
+    return {**{name: getattr(entry, name) for name in COLUMNS}, "actor": entry.actor_name}
+
+
 def _page(request: Asked, **more: Any) -> HttpResponse:
-    asked = {name: request.GET.get(name, "").strip() for name in FILTERS}
+    asked = _asked(request.GET)
     rows = _filtered(audit_visible(request.actor), asked)
     before = request.GET.get("before", "")
     if before.isascii() and before.isdigit():
@@ -51,9 +67,15 @@ def _page(request: Asked, **more: Any) -> HttpResponse:
         "asked": asked,
         "categories": AuditLog.Category.choices,
         "older": older,
+        "here": Address(asked).here,
+        "most_rows": MOST_ROWS,
         "is_narrowed": any(asked.values()) or bool(before),
     }
     return render(request, "orchestrator/audit.html", {**context, **more})
+
+
+def _asked(given: QueryDict) -> dict[str, str]:
+    return {name: given.get(name, "").strip() for name in FILTERS}
 
 
 def _filtered(rows: QuerySet[AuditLog], asked: dict[str, str]) -> QuerySet[AuditLog]:
@@ -66,7 +88,19 @@ def _filtered(rows: QuerySet[AuditLog], asked: dict[str, str]) -> QuerySet[Audit
             rows = rows.filter(object_id=uuid.UUID(asked["object"]))
         except ValueError as error:
             raise BadInput(_("That is not the id of a prompt."), field="object") from error
+    if asked["since"]:
+        rows = rows.filter(time__gte=_midnight(asked["since"], "since"))
+    if asked["until"]:
+        rows = rows.filter(time__lt=_midnight(asked["until"], "until") + timedelta(days=1))
     return rows
+
+
+def _midnight(text: str, field: str) -> datetime:
+    """When a day begins where the person is."""
+    try:
+        return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
+    except (ValueError, OverflowError) as error:
+        raise BadInput(_("That is not a day."), field=field) from error
 
 
 def _given(asked: dict[str, str]) -> dict[str, str]:
