@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib.sessions.models import Session
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
@@ -33,6 +33,14 @@ def actor_in(actor: Actor, public_id: uuid.UUID) -> Actor:
 def members_list(actor: Actor) -> QuerySet[Membership]:
     """Who is in the actor's team, with their people."""
     return Membership.objects.filter(team=actor.team).select_related("user", "team").order_by("created_at", "pk")
+
+
+def members_filtered(actor: Actor, *, search: str = "", role: str = "") -> QuerySet[Membership]:
+    """Those of the role with each of the words in their name or address."""
+    rows = members_list(actor)
+    for word in search.split():
+        rows = rows.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    return rows.filter(role=role) if role else rows
 
 
 def access_member(actor: Actor, public_id: uuid.UUID) -> Membership:

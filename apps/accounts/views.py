@@ -22,6 +22,7 @@ from apps.accounts.errors import LinkNotUsable, SignInRefused
 from apps.accounts.middleware import TEAM_IN_SESSION, open_to_strangers
 from apps.accounts.models import Role, User
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.listing import Address
 from apps.common.paging import page_of
 from apps.common.problems import problem_json, problem_of
 
@@ -265,10 +266,15 @@ def team_new(request: AskedBy) -> HttpResponse:
 
 
 def _team_page(request: AskedBy, *, status: int = 200, **more: Any) -> HttpResponse:
+    asked = {name: request.GET.get(name, "").strip() for name in ("search", "role")}
+    found = selectors.members_filtered(request.actor, **asked)
+    page = page_of(found, ordering=("created_at",), cursor=request.GET.get("cursor", ""))
     context = {
         "form": forms.TeamForm(initial={"name": request.actor.team.name}),
         "invite_form": forms.InviteForm(),
-        "members": selectors.members_list(request.actor),
+        "members": page.rows,
+        "asked": asked,
+        **Address(asked).around(page),
         "invitations": selectors.invitations_visible(request.actor),
         "roles": Role.choices,
         "can_manage": request.actor.can_manage,

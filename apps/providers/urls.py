@@ -86,6 +86,7 @@ urlpatterns = [
     path("models/compare/<uuid:id>/rate/", trials.comparison_rate, name="comparison_rate"),
     path("models/compare/<uuid:id>/delete/", trials.comparison_delete, name="comparison_delete"),
     path("specialized-ais/", specialized.specialized_list, name="specialized_list"),
+    path("specialized-ais/bulk/", specialized.specialized_bulk, name="specialized_bulk"),
     path("specialized-ais/export/", exchange.specialized_export, name="specialized_export"),
     path("specialized-ais/import/", exchange.specialized_import, name="specialized_import"),
     path("specialized-ais/new/", specialized.specialized_new, name="specialized_new"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.providers.models import Budget, ProviderKey
-from tests.factories import make_actor, provider_of
+from tests.factories import make_actor, provider_of, specialized_ai_of
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +104,34 @@ def test_the_file_of_budgets_has_what_the_actor_may_see(actor: Actor) -> None:
         said = b"".join(browser_of(who).get("/budgets/export/?format=csv").streaming_content).decode("utf-8-sig")
         rows = list(csv.DictReader(said.splitlines()))
         assert [row["name"] for row in rows] == names and float(rows[0]["left_usd"]) == 10
+
+
+def test_specialized_ais_are_found_switched_and_deleted_together(actor: Actor, django_assert_max_num_queries) -> None:
+    rows = [specialized_ai_of(actor) for _ in range(3)]
+    foreign, url, browser = specialized_ai_of(make_actor()), "/specialized-ais/", browser_of(actor)
+    browser.get(url)
+    with django_assert_max_num_queries(11):
+        found = browser.get(url + "?state=on&search=" + rows[0].name.replace(" ", "+")).context["rows"]
+    assert rows[0] in found and foreign not in found
+    ticked = [str(row.public_id) for row in (rows[0], rows[1], foreign)]
+    said = browser.post(url + "bulk/", {"id": ticked, "deed": "off"}, follow=True).content.decode()
+    assert "2 specialized AIs were switched off" in said and "not there any more" in said
+    assert set(browser.get(url + "?state=off").context["rows"]) == {rows[0], rows[1]}
+    browser.post(url + "bulk/", {"all": "1", "query": "?state=off", "deed": "delete"})
+    foreign.refresh_from_db()
+    assert list(browser.get(url).context["rows"]) == [rows[2]] and foreign.is_active and foreign.deleted_at is None
+    viewer = browser_of(make_actor(Role.VIEWER, team=actor.team))
+    assert viewer.post(url + "bulk/", {"id": ticked, "deed": "off"}).status_code == 403
+
+
+def test_the_people_of_a_team_are_found_by_words_and_role(actor: Actor, django_assert_max_num_queries) -> None:
+    member = make_actor(Role.MEMBER, team=actor.team)
+    make_actor()
+    browser = browser_of(actor)
+    browser.get("/settings/team/")
+    with django_assert_max_num_queries(11):
+        of_role = browser.get("/settings/team/?role=member").context["members"]
+    assert [row.user for row in of_role] == [member.user]
+    by_words = browser.get("/settings/team/?search=" + actor.user.email).context["members"]
+    assert [row.user for row in by_words] == [actor.user]
+    assert "Nobody matches" in browser.get("/settings/team/?search=xyzzy").content.decode()

@@ -7,28 +7,98 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.listing import Address
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
 from apps.providers.models import SpecializedAI
 from apps.providers.specialized_form import SpecializedAIForm
 from apps.providers.views.parts import Asked
 
 SHOWN_WHEN_DELETED = timedelta(days=30)
+LIMIT = 50
+STATES = (("on", gettext_lazy("In use")), ("off", gettext_lazy("Switched off")))
 
 
 @require_GET
 def specialized_list(request: Asked) -> HttpResponse:
-    rows = list(selectors.specialized_ais_visible(request.actor).order_by("name", "pk"))
+    asked = _asked(request.GET)
+    page = page_of(_found(request.actor, request.GET), ordering=("name",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    address = Address(asked)
     since = timezone.now() - SHOWN_WHEN_DELETED
     deleted = SpecializedAI.objects.filter(team=request.actor.team, deleted_at__gte=since).order_by("-deleted_at")
-    return render(request, "providers/specialized_list.html", {"rows": rows, "deleted": list(deleted)})
+    context = {
+        "rows": page.rows,
+        "deleted": list(deleted),
+        "asked": asked,
+        "states": address.choice("state", STATES),
+        **address.around(page),
+        "bar": Bar(reverse("providers:specialized_bulk"), _deeds(), address.here, bool(page.next)),
+    }
+    return render(request, "providers/specialized_list.html", context)
+
+
+def _asked(given: QueryDict) -> dict[str, str]:
+    return {name: given.get(name, "").strip() for name in ("search", "state")}
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[SpecializedAI]:
+    asked = _asked(given)
+    rows = selectors.specialized_ais_visible(actor)
+    for word in asked["search"].split():
+        rows = rows.filter(Q(name__icontains=word) | Q(role__icontains=word) | Q(default_model__key__icontains=word))
+    return rows.filter(is_active=asked["state"] == "on") if asked["state"] in ("on", "off") else rows
+
+
+def _deeds() -> list[Deed]:
+    text = _("Tasks at work go on as they began. For 30 days they can be brought back.")
+    return [
+        Deed("on", _("Switch on"), "ok"),
+        Deed("off", _("Switch off"), "paused"),
+        Deed("delete", _("Delete"), "delete", _("Delete the ticked specialized AIs?"), text),
+    ]
+
+
+@require_POST
+def specialized_bulk(request: Asked) -> HttpResponse:
+    """Switch the ticked ones on or off, or delete them, as far as they are the actor's to change."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed = deed_of(request, _deeds()).name
+        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        outcome = do_each(selectors.specialized_ais_visible(request.actor), ids, lambda row: _do(request.actor, deed, row))
+        return outcome, _said(deed, outcome.done)
+
+    return answered(request, "providers:specialized_list", act)
+
+
+def _do(actor: Actor, deed: str, row: SpecializedAI) -> None:
+    if deed == "delete":
+        services.specialized_ai_delete(actor, row)
+    else:
+        services.specialized_ai_toggle(actor, row, on=deed == "on")
+
+
+def _said(deed: str, n: int) -> str:
+    words = {
+        "on": ngettext("%(n)s specialized AI was switched on.", "%(n)s specialized AIs were switched on.", n),
+        "off": ngettext("%(n)s specialized AI was switched off.", "%(n)s specialized AIs were switched off.", n),
+        "delete": ngettext("%(n)s specialized AI was deleted.", "%(n)s specialized AIs were deleted.", n),
+    }
+    return words[deed] % {"n": n}
 
 
 @require_http_methods(["GET", "POST"])
