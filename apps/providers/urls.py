@@ -16,6 +16,7 @@ from apps.providers.views import (
     prices,
     providers,
     specialized,
+    trial_bulk,
     trials,
 )
 
@@ -75,11 +76,13 @@ urlpatterns = [
     path("models/<uuid:id>/toggle/", models.model_toggle, name="model_toggle"),
     path("models/<uuid:id>/rate/", trials.model_rate, name="model_rate"),
     path("models/<uuid:id>/benchmark/", trials.benchmarks, name="benchmarks"),
+    path("models/<uuid:id>/benchmark/bulk/", trial_bulk.benchmarks_bulk, name="benchmarks_bulk"),
     path("models/benchmarks/<uuid:id>/", trials.benchmark, name="benchmark"),
     path("models/benchmarks/<uuid:id>/parts/", trials.benchmark_parts, name="benchmark_parts"),
     path("models/benchmarks/<uuid:id>/stop/", trials.benchmark_stop, name="benchmark_stop"),
     path("models/benchmarks/<uuid:id>/delete/", trials.benchmark_delete, name="benchmark_delete"),
     path("models/compare/", trials.compare, name="compare"),
+    path("models/compare/bulk/", trial_bulk.comparisons_bulk, name="comparisons_bulk"),
     path("models/compare/<uuid:id>/", trials.comparison, name="comparison"),
     path("models/compare/<uuid:id>/parts/", trials.comparison_parts, name="comparison_parts"),
     path("models/compare/<uuid:id>/stop/", trials.comparison_stop, name="comparison_stop"),

@@ -18,6 +18,7 @@ from apps.providers.models import Trial
 from apps.providers.trials.questions import QUESTIONS
 from apps.providers.trials_form import CompareForm, RatingForm
 from apps.providers.views.parts import Asked
+from apps.providers.views.trial_bulk import benchmarks_bar, comparisons_bar
 
 SHOWN_IN_HISTORY = 20
 
@@ -35,7 +36,11 @@ def compare(request: Asked) -> HttpResponse:
         else:
             return redirect("providers:comparison", row.public_id)
     rows = selectors.comparisons_visible(request.actor).order_by("-created_at", "-pk")[:SHOWN_IN_HISTORY]
-    context = {"form": form, "history": [selectors.comparison_state(row, with_texts=False) for row in rows]}
+    context = {
+        "form": form,
+        "history": [selectors.comparison_state(row, with_texts=False) for row in rows],
+        "bar": comparisons_bar(),
+    }
     return render(request, "providers/compare.html", context, status=400 if form.errors else 200)
 
 
@@ -85,7 +90,8 @@ def benchmarks(request: Asked, id: uuid.UUID) -> HttpResponse:
             messages.error(request, error.message)
             return redirect("providers:benchmarks", model.public_id)
         return redirect("providers:benchmark", row.public_id)
-    context = {"model": model, "history": selectors.benchmarks_of(model), "questions": len(QUESTIONS)}
+    history = selectors.benchmarks_of(model)
+    context = {"model": model, "history": history, "questions": len(QUESTIONS), "bar": benchmarks_bar(model)}
     return render(request, "providers/benchmarks.html", context)
 
 
