@@ -79,7 +79,7 @@ async def made_ready(question: Question, prompt: RoutedPrompt, wanted: asyncio.E
 def _sleeping(question: Question, prompt: RoutedPrompt) -> tuple[AIModel | None, list[AIModel]]:
     """The model that will be asked if it may have to be loaded, and who could answer instead. One query where none may."""
     team = question.message.conversation.team_id
-    ours = AIModel.objects.in_use().filter(provider__team=team, provider__is_local=True).select_related("provider")
+    ours = AIModel.objects.in_use().filter(provider__team=team, provider__is_local=True).select_related("provider__key")
     chosen = question.model
     rows = [row for row in ours if _is_loadable(row) and (chosen is None or row.pk == chosen.pk)]
     if all(_was_seen(row) for row in rows):
