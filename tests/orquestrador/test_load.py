@@ -18,7 +18,7 @@ from apps.tasks.models import Call, ExecutionLog, Subtask, Task, TaskExecution
 from scripts.bench._addresses import pages
 from scripts.bench.pages import MOST_QUERIES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_only]  # what it makes would stay on MariaDB, for the tests that follow
+pytestmark = pytest.mark.django_db
 SOME = {"messages": 60, "conversations": 4, "tasks": 30, "logs": 60}
 
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.models import Membership, Role, Team, User
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(f"This database has {found} of people. Name another one, or give --yes if these may stand beside.")
         began = time.monotonic()
         made = Load(team, owner, sizes, self._say, seed=options["seed"]).run()
-        self._analyse()
+        transaction.on_commit(self._analyse)  # which ends the transaction that it finds open
         total = sum(made.values())
         self.stdout.write(f"{total:,} rows for {team} in {time.monotonic() - began:.0f} s. Sign in as {owner.email}.")
 
@@ -76,15 +76,7 @@ class Command(BaseCommand):
                 cursor.execute("PRAGMA optimize=0x10002")
             return
         with connection.cursor() as cursor:
-            for table in (
-                "execution_logs",
-                "tasks",
-                "subtasks",
-                "ai_task_executions",
-                "credit_usage",
-                "chat_messages",
-                "task_calls",
-            ):
+            for table in LARGE:
                 cursor.execute(f"ANALYZE TABLE {table}")
                 cursor.fetchall()
 
