@@ -91,6 +91,7 @@ class Benchmark(Trial):
     model = models.ForeignKey(AIModel, on_delete=models.CASCADE, related_name="benchmarks", verbose_name=_("model"))
     questions_version = models.PositiveSmallIntegerField()  # figures of different questions are not compared
     rounds = models.PositiveSmallIntegerField(_("rounds"))
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # for a day it can be brought back
 
     class Meta:
         db_table = "ai_benchmarks"
@@ -133,6 +134,7 @@ class Comparison(Trial):
     category = models.CharField(_("category"), max_length=60, default="general")
     max_output_tokens = models.PositiveIntegerField(_("most tokens of an answer"), default=1024)
     temperature = models.FloatField(_("temperature"), null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)  # for a day it can be brought back
 
     class Meta:
         db_table = "ai_comparisons"
