@@ -14,7 +14,6 @@ from django.db import DatabaseError
 from apps.common.db import close_idle_connections
 from apps.providers import services
 from apps.providers.services.bell import LOAD, TRIALS, ring, ring_trials
-from apps.providers.trials.worker import has_waiting
 from apps.providers.trials.worker import worker as trial_worker
 
 log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ class Watch:
     def look(self) -> None:
         for load_id in services.loads_tidy():
             ring(load_id)
-        if has_waiting():
+        if trial_worker.has_waiting():
             ring_trials()
         async_to_sync(services.downloads_refresh)()
         async_to_sync(services.listings_refresh_due)()

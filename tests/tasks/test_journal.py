@@ -15,6 +15,7 @@ from django.db import IntegrityError, OperationalError, connections, transaction
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
+from apps.common import machine as machine_module
 from apps.providers.contract import ChatRequest, Completion, Message, Usage
 from apps.providers.errors import Interrupted, Overloaded, ProviderError
 from apps.providers.models import CreditUsage, QualityMetric
@@ -24,7 +25,6 @@ from apps.tasks.engine.types import Check, Outcome, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
 from apps.tasks.runner import endings
 from apps.tasks.runner import journal as journal_module
-from apps.tasks.runner import machine as machine_module
 from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.worker import Worker

@@ -30,7 +30,7 @@ def carried_out(scripts: dict[Any, Any]) -> dict[str, int]:
 
     async def story() -> dict[str, int]:
         async with serving(scripts) as servers:
-            await sync_to_async(validating.ValidatorWorker(name="w").work)()
+            await sync_to_async(validating.ValidatorWorker().work)()
             return {key: len(server.requests) for key, server in servers.items()}
 
     return async_to_sync(story)()
@@ -78,7 +78,7 @@ def test_a_stop_closes_the_calls_and_keeps_what_was_judged(actor: Actor) -> None
 
     async def story() -> None:
         async with serving({model: [verdict(96), goes_on_after("{")]}) as servers:
-            working = sync_to_async(validating.ValidatorWorker(name="w").work, thread_sensitive=False)()
+            working = sync_to_async(validating.ValidatorWorker().work, thread_sensitive=False)()
             task = asyncio.ensure_future(working)
             async with asyncio.timeout(20):
                 while len(servers["slow"].requests) < 2:

@@ -6,22 +6,18 @@ a row of its own, stored as it ends, so that a trial that was interrupted goes o
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.leases import LeasedRow, WorkStatus
 from apps.common.models import MONEY, OwnedRow
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.usage import CreditUsage, writing_speed
 
-
-class TrialStatus(models.TextChoices):
-    WAITING = "waiting", _("Waiting")
-    RUNNING = "running", _("Running")
-    COMPLETED = "completed", _("Completed")
-    FAILED = "failed", _("Failed")
-    CANCELLED = "cancelled", _("Stopped")
+TrialStatus = WorkStatus
 
 
 class AnswerStatus(models.TextChoices):
@@ -32,32 +28,17 @@ class AnswerStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Stopped")
 
 
-OPEN = (TrialStatus.WAITING, TrialStatus.RUNNING)
-
-
-class TrialQuerySet(models.QuerySet):
-    def waiting(self) -> TrialQuerySet:
-        """To be worked on and held by nobody, the oldest first."""
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
-        return self.filter(free, status__in=OPEN).order_by("created_at", "pk")
-
-
-class Trial(OwnedRow):
-    status = models.CharField(_("status"), max_length=10, choices=TrialStatus.choices, default=TrialStatus.WAITING)
-    error = models.TextField(_("error"), blank=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-    lease_owner = models.CharField(max_length=80, blank=True)  # which worker runs it
-    lease_until = models.DateTimeField(null=True, blank=True)
-
-    objects = TrialQuerySet.as_manager()
+class Trial(OwnedRow, LeasedRow):
+    answers: Any  # of those that ask for texts: the related rows
 
     class Meta:
         abstract = True
 
-    @property
-    def is_open(self) -> bool:
-        return self.status in OPEN
+
+class TrialAnswerQuerySet(models.QuerySet):
+    def open(self) -> TrialAnswerQuerySet:
+        """Not answered yet."""
+        return self.filter(status__in=(AnswerStatus.WAITING, AnswerStatus.STREAMING))
 
 
 class TrialAnswer(models.Model):
@@ -76,6 +57,8 @@ class TrialAnswer(models.Model):
     usage = models.OneToOneField(CreditUsage, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TrialAnswerQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import Conflict, NotFound
+from apps.common.leases import OPEN
 from apps.providers.models import (
     AIModel,
     AnswerStatus,
@@ -33,7 +34,6 @@ MOST_ROUNDS = 10
 FEWEST_MODELS, MOST_MODELS = 2, 6
 MOST_PROMPT_CHARS = 100_000
 MOST_OUTPUT_TOKENS = 32_768
-OPEN = (TrialStatus.WAITING, TrialStatus.RUNNING)
 
 
 def benchmark_start(actor: Actor, model: AIModel, *, rounds: int = 3) -> Benchmark:
@@ -104,10 +104,7 @@ def trial_stop(actor: Actor, trial: Trial) -> Trial:
         raise Conflict(_("It has ended already."))
     trial.refresh_from_db()
     if not trial.lease_owner or (trial.lease_until and trial.lease_until < now):  # nobody is at it
-        waiting: Any = trial
-        waiting.answers.filter(status__in=(AnswerStatus.WAITING, AnswerStatus.STREAMING)).update(
-            status=AnswerStatus.CANCELLED, finished_at=now
-        )
+        trial.answers.open().update(status=AnswerStatus.CANCELLED, finished_at=now)
     live.changed(trial)
     return trial
 

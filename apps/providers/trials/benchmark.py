@@ -10,7 +10,7 @@ from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.adapters import make_adapter
 from apps.providers.contract import ChatRequest, Message
-from apps.providers.models import AIModel, AnswerStatus, Benchmark, BenchmarkAnswer
+from apps.providers.models import AIModel, Benchmark, BenchmarkAnswer
 from apps.providers.services.accepts import accepts_of
 from apps.providers.trials import live
 from apps.providers.trials.asking import answer
@@ -70,8 +70,7 @@ def request_for(question: Question, model: AIModel) -> ChatRequest:
 
 def _load(benchmark: Benchmark) -> tuple[AIModel, list[BenchmarkAnswer]]:
     model = AIModel.objects.select_related("provider__key").get(pk=benchmark.model_id)
-    open_ones = benchmark.answers.filter(status__in=(AnswerStatus.WAITING, AnswerStatus.STREAMING))
-    return model, list(open_ones.order_by("round", "pk"))
+    return model, list(benchmark.answers.open().order_by("round", "pk"))
 
 
 def _grade(row: BenchmarkAnswer, is_correct: bool) -> None:

@@ -57,8 +57,7 @@ def _show(comparison: Comparison, column: ComparisonAnswer, at: int, delta: str,
 
 
 def _load(comparison: Comparison) -> list[ComparisonAnswer]:
-    open_ones = comparison.answers.filter(status__in=(AnswerStatus.WAITING, AnswerStatus.STREAMING))
-    return list(open_ones.select_related("model__provider").order_by("position"))
+    return list(comparison.answers.open().select_related("model__provider").order_by("position"))
 
 
 def _fail(column: ComparisonAnswer, error: OrquestradorError) -> None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.common.db import in_db
 from apps.common.errors import Conflict
+from apps.common.machine import holder
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion, Usage
 from apps.tasks.engine.route import RouteContext, RoutePort, route
@@ -22,7 +23,6 @@ from apps.tasks.models import TaskExecution
 from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.execution_ends import execution_answered
 from apps.tasks.runner.executions import Asker, Diary, Ready, ready_for
-from apps.tasks.runner.machine import holder
 from apps.tasks.runner.route_json import prompt_again
 from apps.tasks.runner.route_port import DatabasePort
 from apps.tasks.runner.routing import Finished, finished, in_words, keep_error, refused_by_budget, within_time

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from apps.common.machine import holder
 from apps.providers.contract import Completion
 from apps.providers.models import AIModel, Budget
 from apps.providers.selectors import routable_models
@@ -18,7 +19,6 @@ from apps.tasks.engine.routing.types import DEFAULT_BANDS, Needs, RoutedPrompt, 
 from apps.tasks.engine.types import Candidate
 from apps.tasks.models import EscalationRule, RoutingSettings, TaskExecution
 from apps.tasks.runner.ais import candidate_of, servers_grouped
-from apps.tasks.runner.machine import holder
 from apps.tasks.runner.route_json import message_json, request_json
 from apps.tasks.services.ab import ab_assign
 from apps.tasks.services.audit import plain

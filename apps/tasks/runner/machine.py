@@ -1,21 +1,5 @@
-"""Names of this machine, of its start of the product, and of this process, as rows say who is at them."""
+"""Names of this machine and process, as rows of tasks and prompts say who is at them."""
 
-from __future__ import annotations
+from apps.common.machine import holder, host_name, machine
 
-import os
-import socket
-
-from django.conf import settings
-
-
-def machine() -> str:
-    return socket.gethostname()[:16]  # with the rest it fits into the column of a lease
-
-
-def host_name() -> str:
-    return f"{machine()}:{settings.ORQ_BOOT_ID or 'alone'}"
-
-
-def holder() -> str:
-    """This process."""
-    return f"{host_name()}:{os.getpid()}"[:60]
+__all__ = ["holder", "host_name", "machine"]

@@ -8,12 +8,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from apps.common.machine import holder, machine
 from apps.tasks.engine.routing.types import RouteSettings
 from apps.tasks.models import TaskExecution
 from apps.tasks.routing_words import no_answer_because
 from apps.tasks.runner.execution_ends import execution_failed
 from apps.tasks.runner.executions import LONGEST_ROUTE_S, Asker, Diary, Ready
-from apps.tasks.runner.machine import holder, machine
 
 GIVEN_UP_AFTER = timedelta(seconds=LONGEST_ROUTE_S + 600)
 

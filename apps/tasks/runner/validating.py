@@ -6,33 +6,21 @@ A run that was interrupted goes on with the cases that are missing, and asks nob
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import os
-import threading
-import uuid
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from django.conf import settings
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from apps.common.db import again_after_deadlock, close_idle_connections, in_db
-from apps.common.errors import OrquestradorError
-from apps.common.logs import correlation_id
+from apps.common.db import again_after_deadlock, in_db
+from apps.common.leases import LeasedWorker
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion
 from apps.providers.errors import OverBudget, PriceUnknown
 from apps.providers.models import AIModel
-from apps.providers.models.trials import TrialStatus
 from apps.providers.services import cost_of, reservations_release
 from apps.providers.services.paid import Caller, paid_stream
 from apps.tasks.engine import errors as engine
@@ -42,11 +30,7 @@ from apps.tasks.engine.types import Answer, ModelRef, Prompt
 from apps.tasks.models import ValidatorOutcome, ValidatorRun
 from apps.tasks.planted import Case, cases_of
 from apps.tasks.runner.ais import ref_of
-from apps.tasks.runner.machine import host_name
 
-log = logging.getLogger(__name__)
-
-LOOK_EVERY_S = 0.5  # how soon a Stop is obeyed
 AT_ONCE_LOCAL, AT_ONCE = 1, 4  # cases of one checker
 FAILURES_TO_GIVE_UP = 5  # in a row without a verdict because calls failed: the rest would fail too
 # What the model answered could not be used: that is what is measured, and no reason to end.
@@ -61,62 +45,18 @@ class Bill:
     is_partial: bool = False
 
 
-@dataclass
-class ValidatorWorker:
-    """The runs of one process, each in the thread that took it up."""
+class ValidatorWorker(LeasedWorker[ValidatorRun]):
+    """The benchmarks of validators of one process."""
 
-    name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
-    is_stopping: bool = False
-    _flows: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Task]] = field(default_factory=dict)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    kinds = (ValidatorRun,)
 
-    def work(self) -> int:
-        """Carry out waiting runs until there is none. Gives how many it took up."""
-        done = 0
-        while not self.is_stopping and (run := claim(self.name)):
-            token = correlation_id.set(str(run.public_id))
-            try:
-                async_to_sync(self._run)(run)
-            finally:
-                correlation_id.reset(token)
-                close_idle_connections()
-            done += 1
-        return done
+    async def carry_out(self, run: ValidatorRun) -> None:
+        await Benchmarking(run).carry_out()
 
-    def stop(self) -> None:
-        """Let go of everything: what was judged is stored, the rest is judged by whoever takes the run up next."""
-        self.is_stopping = True
-        with self._guard:
-            flows = list(self._flows.values())
-        for loop, flow in flows:
-            with contextlib.suppress(RuntimeError):  # it has just ended by itself
-                loop.call_soon_threadsafe(flow.cancel)
-
-    async def _run(self, run: ValidatorRun) -> None:
-        flow = asyncio.ensure_future(Benchmarking(run).carry_out())
-        with self._guard:
-            self._flows[run.pk] = asyncio.get_running_loop(), flow
-        beat = asyncio.ensure_future(self._beat(run, flow))
-        try:
-            await flow
-            await in_db(end, run, self.name, TrialStatus.COMPLETED, "")
-        except asyncio.CancelledError:
-            await in_db(let_go, run, self.name)
-        except OrquestradorError as error:
-            await in_db(end, run, self.name, TrialStatus.FAILED, error.message)
-        except Exception as error:
-            log.exception("a benchmark of validators ended unexpectedly")
-            await in_db(end, run, self.name, TrialStatus.FAILED, type(error).__name__)
-        finally:
-            beat.cancel()
-            with self._guard:
-                self._flows.pop(run.pk, None)
-
-    async def _beat(self, run: ValidatorRun, flow: asyncio.Task) -> None:
-        """Renew the lease for as long as the run is ours and nobody has stopped it; else end it, which closes its calls."""
-        while await in_db(renew, run, self.name):
-            await asyncio.sleep(LOOK_EVERY_S)
-        flow.cancel()
+    def settle(self, run: ValidatorRun, *, is_over: bool) -> None:
+        reservations_release(run.public_id)
+        if is_over:
+            _say_current(run, "")
 
 
 class Benchmarking:
@@ -139,8 +79,6 @@ class Benchmarking:
                 async with asyncio.TaskGroup() as group:
                     for case in cases:
                         group.create_task(self._case(checker, judges, case, at_once))
-        except* OrquestradorError as errors:
-            raise errors.exceptions[0] from None
         finally:
             await self._calls.aclose()
 
@@ -195,54 +133,6 @@ class Benchmarking:
 
 
 # ── the rows ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def waiting() -> Any:
-    return ValidatorRun.objects.waiting()
-
-
-def claim(holder: str) -> ValidatorRun | None:
-    """The oldest waiting run, now leased to `holder`; None when nothing waits."""
-    try:
-        return _claim(holder)
-    finally:
-        close_idle_connections()
-
-
-@again_after_deadlock
-def _claim(holder: str) -> ValidatorRun | None:
-    now = timezone.now()
-    for pk in waiting().values_list("pk", flat=True)[:20]:
-        free = ValidatorRun.objects.filter(
-            Q(lease_until=None) | Q(lease_until__lt=now), pk=pk, status__in=(TrialStatus.WAITING, TrialStatus.RUNNING)
-        )
-        taken = free.update(
-            status=TrialStatus.RUNNING,
-            lease_owner=holder,
-            lease_until=_lease_end(),
-            started_at=Coalesce("started_at", now),
-        )
-        if taken:
-            return ValidatorRun.objects.get(pk=pk)
-    return None
-
-
-def renew(run: ValidatorRun, holder: str) -> bool:
-    """False when it is no longer this holder's to carry out: stopped, deleted, or taken over."""
-    ours = ValidatorRun.objects.filter(pk=run.pk, lease_owner=holder, status=TrialStatus.RUNNING)
-    return bool(ours.update(lease_until=_lease_end()))
-
-
-def end(run: ValidatorRun, holder: str, status: str, error: str) -> None:
-    """Store how it ended, unless somebody stopped it first."""
-    ours = ValidatorRun.objects.filter(pk=run.pk, lease_owner=holder, status=TrialStatus.RUNNING)
-    ours.update(status=status, error=error, finished_at=timezone.now(), current="")
-    let_go(run, holder)
-
-
-def let_go(run: ValidatorRun, holder: str) -> None:
-    ValidatorRun.objects.filter(pk=run.pk, lease_owner=holder).update(lease_owner="", lease_until=None)
-    reservations_release(run.public_id)
 
 
 def pairs_of(run: ValidatorRun, rows: dict[str, AIModel]) -> list[tuple[AIModel, list[AIModel]]]:
@@ -300,10 +190,6 @@ def _keep(
         is_partial=run.is_partial or bill.is_partial,
     )  # fmt: skip
     run.is_partial |= bill.is_partial
-
-
-def _lease_end() -> Any:
-    return timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
 
 
 worker = ValidatorWorker()

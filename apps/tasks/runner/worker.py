@@ -8,13 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import msgspec
 from asgiref.sync import async_to_sync
@@ -23,20 +20,22 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.common.db import again_after_deadlock, close_idle_connections, in_db
+from apps.common.leases import lease_end, orphans_free
 from apps.common.logs import correlation_id
+from apps.common.machine import worker_name
 from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.flow import run_task
 from apps.tasks.engine.types import Policy, TaskSpec
-from apps.tasks.models import Priority, Task, TaskStatus, ValidatorRun
+from apps.tasks.models import Priority, Task, TaskStatus
 from apps.tasks.runner import endings
 from apps.tasks.runner.ais import ConnectedAIs
 from apps.tasks.runner.announce import LiveAudience, changed
 from apps.tasks.runner.bell import ring_validators
 from apps.tasks.runner.evidence import evidence_for
 from apps.tasks.runner.journal import DatabaseJournal
-from apps.tasks.runner.machine import host_name, machine
 from apps.tasks.runner.money import has_budget
+from apps.tasks.runner.validating import worker as validators
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class Worker:
     """One process that runs tasks, many at a time, each in a thread of its own."""
 
     ring: Callable[[], None] = lambda: None  # tells the worker's other threads, and other workers, that there may be work
-    name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
+    name: str = field(default_factory=worker_name)
     running: dict[int, Running] = field(default_factory=dict)
     is_stopping: bool = False
     _watch: threading.Thread | None = None
@@ -98,7 +97,7 @@ class Worker:
         if task is None or Task.objects.held().count() >= settings.ORQ_TASKS_AT_ONCE:
             return None
         task.lease_owner, task.runs = self.name, task.runs + 1
-        task.lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
+        task.lease_until = lease_end()
         task.started_at = task.started_at or timezone.now()
         task.save(update_fields=["lease_owner", "lease_until", "runs", "started_at"])
         return task
@@ -216,20 +215,19 @@ class Worker:
         with self._guard:
             keys = list(self.running)
         if keys:
-            lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
-            Task.objects.filter(pk__in=keys, lease_owner=self.name).update(lease_until=lease_until)
+            Task.objects.filter(pk__in=keys, lease_owner=self.name).update(lease_until=lease_end())
 
     def reconcile(self) -> None:
         """Free what an earlier start of this machine left behind, and ring if something waits that has room."""
         from apps.tasks.runner.orphans import executions_reconcile  # late: what they need rings for this worker
         from apps.tasks.services.bulk import tasks_purge
 
-        free_orphans()
+        orphans_free(Task)
         executions_reconcile()
         tasks_purge()
         if Task.objects.waiting().exists() and Task.objects.held().count() < settings.ORQ_TASKS_AT_ONCE:
             self.ring()
-        if ValidatorRun.objects.waiting().exists():
+        if validators.has_waiting():
             ring_validators()
 
     def stop(self) -> None:
@@ -239,15 +237,6 @@ class Worker:
             entries = list(self.running.values())
         for entry in entries:
             entry.cancel("worker_stopped")
-
-
-def free_orphans() -> None:
-    """Leases of earlier starts on this machine are void: one data folder has one start at a time."""
-    if settings.ORQ_BOOT_ID:
-        mine = f"{machine()}:"
-        Task.objects.filter(lease_owner__startswith=mine, lease_until__isnull=False).exclude(
-            lease_owner__startswith=f"{host_name()}:"
-        ).update(lease_owner="", lease_until=None)
 
 
 def spec_of(task: Task, *, needs_prices: bool = False) -> TaskSpec:

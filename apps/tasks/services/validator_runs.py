@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.accounts.models import Team
 from apps.common.errors import BadInput, Conflict
+from apps.common.leases import OPEN
 from apps.providers.contract import Usage
 from apps.providers.models import AIModel
 from apps.providers.models.trials import TrialStatus
@@ -23,7 +24,6 @@ from apps.tasks.planted import Case, cases_of, practice_questions
 from apps.tasks.runner.bell import ring_validators
 
 MOST_MODELS = 5
-OPEN = (TrialStatus.WAITING, TrialStatus.RUNNING)
 # What a verdict takes besides the text: instructions and a form to read, reasons to write. Measured with the shipped prompts.
 TOKENS_AROUND, TOKENS_OF_A_VERDICT, TOKENS_OF_A_RULING = 600, 400, 200
 CHARS_PER_TOKEN = 4

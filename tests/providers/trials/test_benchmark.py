@@ -8,7 +8,7 @@ from apps.common.errors import BadInput, Conflict
 from apps.providers import selectors, services
 from apps.providers.models import AIModel, CreditUsage
 from apps.providers.trials.questions import BY_KEY, QUESTIONS
-from apps.providers.trials.worker import TrialWorker, claim
+from apps.providers.trials.worker import TrialWorker
 from tests.providers.rows import make_model
 from tests.providers.trials.scenes import in_db, model_at, question_of, spoken, start, until
 from tests.providers.trials.test_questions import RIGHT
@@ -58,7 +58,7 @@ def test_two_at_one_server_are_not_measured_at_the_same_time(actor):
     other = make_model(actor, model.provider)
     elsewhere = make_model(actor)
     rows = [services.benchmark_start(actor, one, rounds=1) for one in (model, other, elsewhere)]
-    taken = [claim("a"), claim("b"), claim("c")]
+    taken = [TrialWorker().claim() for _ in range(3)]
     assert [row and row.pk for row in taken] == [rows[0].pk, rows[2].pk, None]
 
 

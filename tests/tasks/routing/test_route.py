@@ -16,6 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.common.machine import machine
 from apps.providers.contract import Delta
 from apps.providers.errors import OverBudget
 from apps.providers.models import Budget, CreditUsage, Provider, QualityMetric, Reservation
@@ -23,7 +24,6 @@ from apps.providers.services import budget_create, call_usd
 from apps.tasks.engine.errors import NoModel, NoModelAnswered
 from apps.tasks.models import AuditLog, EscalationHistory, EscalationRule, ProviderMetric, TaskExecution
 from apps.tasks.runner.executions import execution_begin
-from apps.tasks.runner.machine import machine
 from apps.tasks.runner.orphans import executions_reconcile
 from apps.tasks.runner.route_port import DatabasePort
 from apps.tasks.runner.routing import asker_of, prompt_for, route_prompt, stream_route
