@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from apps.common.paging import Page
 
+LONGEST_GIVEN = 200  # characters of a filter; a name or an id is shorter
+
 
 @dataclass(frozen=True, slots=True)
 class Chip:
@@ -18,6 +20,21 @@ class Chip:
     query: str
     is_on: bool = False
     count: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A filter, or the order, with more choices than fit as chips. The option "" says what holds without it."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, Any]]
+    value: str = ""
+
+
+def asked_of(given: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    """What an address asks of a list, by these names: trimmed, and of no absurd length; "" for what it does not name."""
+    return {name: given.get(name, "").replace("\x00", "").strip()[:LONGEST_GIVEN] for name in names}
 
 
 class Address:

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.common.paging import Page, cursor_behind, page_of, rows_behind
 
+MOST_WORDS = 8  # more narrow nothing further, and a database takes only so many conditions
 MOST = 10_000  # rows that are looked through for one page: 50 to 100 ms on either database
 
 
@@ -22,6 +23,16 @@ class Searched:
     page: Page
     looked_back_to: datetime | None = None
     further: str = ""
+
+
+def with_words(rows: QuerySet, search: str, *columns: str) -> QuerySet:
+    """Those of which each of the first `MOST_WORDS` words stands in one of the columns, in any case."""
+    for word in search.split()[:MOST_WORDS]:
+        found = Q()
+        for column in columns:
+            found |= Q(**{f"{column}__icontains": word})
+        rows = rows.filter(found)
+    return rows
 
 
 def searched(

@@ -81,13 +81,16 @@ def do_each(rows: QuerySet, ids: Sequence[uuid.UUID], do: Callable[[Any], object
 
 
 def answered(request: HttpRequest, list_url: str, act: Callable[[], tuple[Outcome, str]]) -> HttpResponse:
-    """Do it, say what became of it, and go back to the list as it was narrowed. `act` gives the words for what was done, too."""
+    """Do it, say what became of it, and go back to the list as it was narrowed.
+
+    `act` gives the words for what was done, too; "" where the list itself says it, with the offer to undo it.
+    """
     try:
         outcome, said = act()
     except BadInput as error:
         messages.error(request, error.message)
     else:
-        if outcome.done:
+        if outcome.done and said:
             messages.success(request, said)
         if outcome.refused:
             messages.warning(request, outcome.words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -19,6 +20,7 @@ from apps.providers.trials.worker import worker as trial_worker
 log = logging.getLogger(__name__)
 
 WATCH_EVERY_S = 5.0
+PURGE_EVERY_S = 3_600.0
 
 
 @shared_task(name=LOAD)
@@ -34,11 +36,12 @@ def trials() -> None:
 class Watch:
     """Every few seconds: loads whose worker died end, those nobody heard of are rung for again, downloads are asked about.
 
-    Lists that are old are asked for anew."""
+    Lists that are old are asked for anew. Once an hour deleted trials whose time is over go for good."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._purged_at = float("-inf")
 
     def start(self) -> None:
         if self._thread is None:
@@ -56,6 +59,9 @@ class Watch:
         async_to_sync(services.downloads_refresh)()
         async_to_sync(services.listings_refresh_due)()
         async_to_sync(services.accounts_sync_due)()
+        if time.monotonic() - self._purged_at > PURGE_EVERY_S:
+            self._purged_at = time.monotonic()
+            services.trials_purge()
 
     def _run(self) -> None:
         while not self._stop.wait(WATCH_EVERY_S):

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
-from apps.providers.models import Benchmark, Budget, Comparison, ProviderKey
-from tests.factories import benchmark_of, comparison_of, make_actor, provider_of, specialized_ai_of
+from apps.providers.models import Budget, ProviderKey
+from tests.factories import make_actor, provider_of, specialized_ai_of
 
 pytestmark = pytest.mark.django_db
 
@@ -135,18 +135,3 @@ def test_the_people_of_a_team_are_found_by_words_and_role(actor: Actor, django_a
     by_words = browser.get("/settings/team/?search=" + actor.user.email).context["members"]
     assert [row.user for row in by_words] == [actor.user]
     assert "Nobody matches" in browser.get("/settings/team/?search=xyzzy").content.decode()
-
-
-def test_several_comparisons_and_benchmarks_are_deleted_together(actor: Actor) -> None:
-    browser, member = browser_of(actor), browser_of(make_actor(Role.MEMBER, team=actor.team))
-    mine, other, foreign = comparison_of(actor), comparison_of(actor), comparison_of(make_actor())
-    body = {"deed": "delete", "id": [str(mine.public_id), str(foreign.public_id)]}
-    assert "or an admin, can change it" in member.post("/models/compare/bulk/", body, follow=True).content.decode()
-    assert "1 was deleted" in browser.post("/models/compare/bulk/", body, follow=True).content.decode()
-    assert set(Comparison.objects.all()) == {other, foreign}
-    assert 'name="id"' in browser.get("/models/compare/").content.decode()
-    one, another = benchmark_of(actor), benchmark_of(actor)
-    url = f"/models/{one.model.public_id}/benchmark/"
-    assert 'name="id"' in browser.get(url).content.decode()
-    browser.post(url + "bulk/", {"deed": "delete", "id": [str(one.public_id), str(another.public_id)]})
-    assert list(Benchmark.objects.all()) == [another]

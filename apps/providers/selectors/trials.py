@@ -8,11 +8,13 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Avg, Case, DecimalField, FloatField, OuterRef, Prefetch, QuerySet, Subquery, Sum, When
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.models import MONEY
+from apps.common.searching import with_words
 from apps.providers.models import (
     AIModel,
     AnswerStatus,
@@ -31,13 +33,59 @@ TOKENS_TO_MEASURE_SPEED = 24
 
 def benchmarks_visible(actor: Actor) -> QuerySet[Benchmark]:
     """The team's, each with its model and answers, the newest first. Two queries."""
-    return Benchmark.objects.filter(team=actor.team).select_related("model__provider").prefetch_related("answers")
+    rows = Benchmark.objects.filter(team=actor.team, deleted_at=None)
+    return rows.select_related("model__provider").prefetch_related("answers")
 
 
 def comparisons_visible(actor: Actor) -> QuerySet[Comparison]:
     """The team's, each with its columns, the newest first. Two queries."""
-    rows = Comparison.objects.filter(team=actor.team).select_related("owner")
+    rows = Comparison.objects.filter(team=actor.team, deleted_at=None).select_related("owner")
     return rows.prefetch_related("answers__model")
+
+
+def benchmarks_filtered(
+    actor: Actor, *, search: str = "", status: str = "", mine: str = "", model: str = ""
+) -> QuerySet[Benchmark]:
+    """Those of the model whose name has the words, in the state, and with `mine` the actor's own; without the words of answers.
+
+    Each with `cost_sum` and `right_share` (0-1, None before an answer came) to be ordered by. Two queries.
+    """
+    rows = _narrowed(actor, Benchmark.objects.filter(team=actor.team, deleted_at=None), status, mine)
+    rows = with_words(rows, search, "model__key", "model__display_name", "model__provider__display_name")
+    if model:
+        rows = rows.filter(model__public_id=as_uuid(model))
+    is_right = Case(When(is_correct=True, then=1.0), default=0.0, output_field=FloatField())
+    ended = BenchmarkAnswer.objects.filter(status__in=(AnswerStatus.DONE, AnswerStatus.FAILED))
+    rows = rows.annotate(
+        cost_sum=_of_answers(BenchmarkAnswer.objects, "benchmark", Sum("cost_usd"), DecimalField(**MONEY)),
+        right_share=_of_answers(ended, "benchmark", Avg(is_right), FloatField()),
+    )
+    answers = BenchmarkAnswer.objects.defer("text").order_by("round", "pk")
+    return rows.select_related("model__provider").prefetch_related(Prefetch("answers", answers))
+
+
+def comparisons_filtered(actor: Actor, *, search: str = "", status: str = "", mine: str = "") -> QuerySet[Comparison]:
+    """Those with the words in their prompt, in the state, and with `mine` the actor's own; without the words of answers.
+
+    Each with `cost_sum` to be ordered by. Three queries.
+    """
+    rows = _narrowed(actor, Comparison.objects.filter(team=actor.team, deleted_at=None), status, mine)
+    answers = ComparisonAnswer.objects.defer("text").select_related("model").order_by("position")
+    cost = _of_answers(ComparisonAnswer.objects, "comparison", Sum("cost_usd"), DecimalField(**MONEY))
+    rows = with_words(rows, search, "prompt").annotate(cost_sum=cost)
+    return rows.select_related("owner").prefetch_related(Prefetch("answers", answers))
+
+
+def _of_answers(answers: Any, of: str, value: Any, output: Any) -> Subquery:
+    """A figure over the answers of the row."""
+    found = answers.filter(**{of: OuterRef("pk")}).order_by().values(of).annotate(figure=value).values("figure")
+    return Subquery(found, output_field=output)
+
+
+def _narrowed(actor: Actor, rows: Any, status: str, mine: str) -> Any:
+    if mine:
+        rows = rows.filter(owner=actor.user)
+    return rows.filter(status=status) if status else rows
 
 
 def access_benchmark(actor: Actor, public_id: UUID | str) -> Benchmark:
@@ -58,8 +106,8 @@ def access_comparison(actor: Actor, public_id: UUID | str) -> Comparison:
 
 def benchmarks_of(model: AIModel, *, most: int = 20) -> list[dict[str, Any]]:
     """The last benchmarks of a model in brief, the newest first. Two queries."""
-    rows = model.benchmarks.select_related("model__provider").prefetch_related("answers").order_by("-created_at", "-pk")[:most]
-    return [benchmark_state(row) for row in rows]
+    rows = model.benchmarks.filter(deleted_at=None).select_related("model__provider").prefetch_related("answers")
+    return [benchmark_state(row) for row in rows.order_by("-created_at", "-pk")[:most]]
 
 
 def benchmark_state(benchmark: Benchmark, *, with_answers: bool = False) -> dict[str, Any]:

@@ -67,6 +67,8 @@ from apps.providers.services.trials import (
     comparison_start,
     trial_delete,
     trial_stop,
+    trials_purge,
+    trials_restore,
 )
 from apps.providers.services.usage import cost_of, quality_record, usage_record
 
@@ -150,5 +152,7 @@ __all__ = [
     "specialized_ais_ensure_for_all",
     "trial_delete",
     "trial_stop",
+    "trials_purge",
+    "trials_restore",
     "usage_record",
 ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -34,6 +36,9 @@ MOST_ROUNDS = 10
 FEWEST_MODELS, MOST_MODELS = 2, 6
 MOST_PROMPT_CHARS = 100_000
 MOST_OUTPUT_TOKENS = 32_768
+KEPT = timedelta(days=1)  # a deleted one can be brought back for so long
+MOST_PURGED = 500  # at once
+Kept = Benchmark | Comparison
 
 
 def benchmark_start(actor: Actor, model: AIModel, *, rounds: int = 3) -> Benchmark:
@@ -109,10 +114,37 @@ def trial_stop(actor: Actor, trial: Trial) -> Trial:
     return trial
 
 
-def trial_delete(actor: Actor, trial: Trial) -> None:
-    """Remove it with its answers; one under way is stopped by that. What its calls cost stays on record."""
+def trial_delete(actor: Actor, trial: Kept, *, moment: datetime | None = None) -> datetime:
+    """Take it away with its answers; one under way is stopped by that. What its calls cost stays on record.
+
+    For `KEPT` it can be brought back by the moment that this gives.
+    """
     actor.must_own(trial.owner_id)
-    trial.delete()
+    if trial.is_open:
+        with contextlib.suppress(Conflict):  # it ended meanwhile
+            trial_stop(actor, trial)
+    trial.deleted_at = moment or timezone.now()
+    trial.save(update_fields=["deleted_at", "updated_at"])
+    return trial.deleted_at
+
+
+def trials_restore(actor: Actor, kind: type[Kept], moment: datetime) -> int:
+    """Bring back what was deleted at that moment, as far as it is the actor's to change. Gives how many."""
+    actor.must_work()
+    rows: Any = kind._default_manager.filter(team=actor.team, deleted_at=moment)
+    if not actor.can_manage:
+        rows = rows.filter(owner=actor.user)
+    return int(rows.update(deleted_at=None))
+
+
+def trials_purge(now: datetime | None = None) -> int:
+    """Remove for good, with their answers, those that were deleted longer than `KEPT` ago. Gives how many."""
+    before, number = (now or timezone.now()) - KEPT, 0
+    for kind in (Benchmark, Comparison):
+        old = list(kind.objects.filter(deleted_at__lt=before).values_list("pk", flat=True)[:MOST_PURGED])
+        kind.objects.filter(pk__in=old).delete()
+        number += len(old)
+    return number
 
 
 def comparison_rate(actor: Actor, comparison: Comparison, *, column: int, stars: int, comment: str = "") -> ComparisonAnswer:

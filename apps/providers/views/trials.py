@@ -13,20 +13,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, Conflict, OrquestradorError
+from apps.common.undo import remember_deleted
 from apps.providers import selectors, services
 from apps.providers.models import Trial
 from apps.providers.trials.questions import QUESTIONS
 from apps.providers.trials_form import CompareForm, RatingForm
 from apps.providers.views.parts import Asked
-from apps.providers.views.trial_bulk import benchmarks_bar, comparisons_bar
-
-SHOWN_IN_HISTORY = 20
+from apps.providers.views.trial_lists import benchmarks_listed, comparisons_listed
 
 
 # ── comparisons ───────────────────────────────────────────────────────────────────────────────────────────────────
 @require_http_methods(["GET", "POST"])
 def compare(request: Asked) -> HttpResponse:
-    """The form for a new one, and the last ones. `?model=` ticks a model, `?again=` takes over an earlier one."""
+    """The form for a new one, and the list of the others. `?model=` ticks a model, `?again=` takes over an earlier one."""
     form = CompareForm(request.POST or None, actor=request.actor, initial=_asked_for(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -35,12 +34,7 @@ def compare(request: Asked) -> HttpResponse:
             form.refuse(error)
         else:
             return redirect("providers:comparison", row.public_id)
-    rows = selectors.comparisons_visible(request.actor).order_by("-created_at", "-pk")[:SHOWN_IN_HISTORY]
-    context = {
-        "form": form,
-        "history": [selectors.comparison_state(row, with_texts=False) for row in rows],
-        "bar": comparisons_bar(),
-    }
+    context = {"form": form, **comparisons_listed(request)}
     return render(request, "providers/compare.html", context, status=400 if form.errors else 200)
 
 
@@ -63,8 +57,8 @@ def comparison_stop(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def comparison_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
-    services.trial_delete(request.actor, selectors.access_comparison(request.actor, id))
-    messages.success(request, _("The comparison was deleted. What its answers cost stays on record."))
+    moment = services.trial_delete(request.actor, selectors.access_comparison(request.actor, id))
+    remember_deleted(request, "comparisons", moment, 1)
     return redirect("providers:compare")
 
 
@@ -81,7 +75,7 @@ def comparison_rate(request: Asked, id: uuid.UUID) -> HttpResponse:
 # ── benchmarks ────────────────────────────────────────────────────────────────────────────────────────────────────
 @require_http_methods(["GET", "POST"])
 def benchmarks(request: Asked, id: uuid.UUID) -> HttpResponse:
-    """Start a benchmark of a model, and what its last ones gave."""
+    """Start a benchmark of a model, and what the others gave."""
     model = selectors.access_model(request.actor, id)
     if request.method == "POST":
         try:
@@ -90,8 +84,7 @@ def benchmarks(request: Asked, id: uuid.UUID) -> HttpResponse:
             messages.error(request, error.message)
             return redirect("providers:benchmarks", model.public_id)
         return redirect("providers:benchmark", row.public_id)
-    history = selectors.benchmarks_of(model)
-    context = {"model": model, "history": history, "questions": len(QUESTIONS), "bar": benchmarks_bar(model)}
+    context = {"model": model, "questions": len(QUESTIONS), **benchmarks_listed(request, model)}
     return render(request, "providers/benchmarks.html", context)
 
 
@@ -115,8 +108,7 @@ def benchmark_stop(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def benchmark_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     row = selectors.access_benchmark(request.actor, id)
-    services.trial_delete(request.actor, row)
-    messages.success(request, _("The benchmark was deleted. What its answers cost stays on record."))
+    remember_deleted(request, "benchmarks", services.trial_delete(request.actor, row), 1)
     return redirect("providers:benchmarks", row.model.public_id)
 
 

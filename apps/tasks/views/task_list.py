@@ -9,7 +9,6 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -18,13 +17,13 @@ from apps.accounts.actor import Actor
 from apps.common.bulk import MOST, Outcome, ids_of
 from apps.common.errors import BadInput
 from apps.common.exporting import MOST_ROWS, exported
-from apps.common.listing import Address, Chip
+from apps.common.listing import Address, Chip, asked_of
 from apps.common.paging import page_of
 from apps.common.searching import Searched, searched
+from apps.common.undo import moment_of, remember_deleted, take_deleted
 from apps.tasks import selectors, services
 from apps.tasks.models import Priority, Task
 from apps.tasks.views.tasks import Asked
-from apps.tasks.views.undo import remember_deleted, take_deleted
 
 CHIPS = (
     ("", gettext_lazy("All")),
@@ -79,7 +78,7 @@ def task_list(request: Asked) -> HttpResponse:
         "looked_back_to": found.looked_back_to,
         "further": found.further and address.with_(cursor=found.further),
         "most_rows": MOST_ROWS,
-        "undo": take_deleted(request),
+        "undo": take_deleted(request, "tasks"),
     }
     return render(request, "tasks/list.html", context)
 
@@ -96,7 +95,7 @@ def _page(request: Asked, asked: dict[str, str]) -> Searched:
 
 
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in FILTERS}
+    return asked_of(given, FILTERS)
 
 
 def _found(actor: Actor, asked: dict[str, str]) -> QuerySet[Task]:
@@ -175,7 +174,7 @@ def _do(request: Asked, action: str, ids: list[uuid.UUID]) -> Outcome:
     if action == "start":
         return services.tasks_start_again(request.actor, ids)
     outcome, moment = services.tasks_delete(request.actor, ids)
-    remember_deleted(request, moment, outcome.done)
+    remember_deleted(request, "tasks", moment, outcome.done)
     return outcome
 
 
@@ -195,10 +194,7 @@ def _say(request: Asked, action: str, outcome: Outcome) -> None:
 @require_POST
 def task_undo(request: Asked) -> HttpResponse:
     """Bring back what was deleted together."""
-    moment = parse_datetime(request.POST.get("moment", ""))
-    if moment is None or moment.tzinfo is None:
-        raise BadInput(_("Say when it was deleted."), field="moment")
-    number = services.tasks_restore(request.actor, moment)
+    number = services.tasks_restore(request.actor, moment_of(request))
     if number:
         messages.success(request, ngettext("%(n)s task is back.", "%(n)s tasks are back.", number) % {"n": number})
     else:

@@ -15,12 +15,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
+from apps.common.undo import remember_deleted
 from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
 from apps.tasks.models import ENDED, Task, TaskStatus
 from apps.tasks.preview import preview_of
 from apps.tasks.selectors.checking import own_thumbs
-from apps.tasks.views.undo import remember_deleted
 from apps.tasks.workings import with_workings
 
 LOG_LIMIT = 200
@@ -198,7 +198,7 @@ def task_act(request: Asked, id: uuid.UUID, action: str) -> HttpResponse:
 def task_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     task = selectors.access_task(request.actor, id)
     services.task_delete(request.actor, task)
-    remember_deleted(request, task.deleted_at, 1)
+    remember_deleted(request, "tasks", task.deleted_at, 1)
     return redirect("tasks:list")
 
 

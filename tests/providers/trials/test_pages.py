@@ -40,7 +40,8 @@ def test_a_comparison_is_started_stopped_and_deleted_on_its_pages(actor):
     assert row.status == "cancelled"
     assert "Hello?" in client.get(f"{reverse('providers:compare')}?again={row.public_id}").content.decode()
     client.post(reverse("providers:comparison_delete", args=[row.public_id]))
-    assert not Comparison.objects.exists()
+    assert not Comparison.objects.filter(deleted_at=None).exists()
+    assert client.get(reverse("providers:comparison", args=[row.public_id])).status_code == 404
 
 
 @pytest.mark.django_db
