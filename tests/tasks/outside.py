@@ -60,11 +60,11 @@ class Product:
         self.worker.wait(timeout=30)
         return time.monotonic() - began
 
-    def wait_for(self, state: str, *, timeout_s: float, every_s: float = 0.3) -> dict[str, Any]:
+    def wait_for(self, state: str, *, timeout_s: float, every_s: float = 0.3, look: str = "look") -> dict[str, Any]:
         """Until every task is in that state; gives the last look at them."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            seen = self.do("look")
+            seen = self.do(look)
             if all(task["status"] == state for task in seen["tasks"]):
                 return seen
             time.sleep(every_s)
@@ -89,6 +89,31 @@ def make(url: str, descriptions: list[str]) -> dict[str, Any]:
     return {"tasks": [str(services.task_create(actor, description=text).public_id) for text in descriptions]}
 
 
+def make_trials(url: str) -> dict[str, Any]:
+    """A benchmark of a model at `url`, and a benchmark of it as a validator."""
+    from apps.providers.models import Provider
+    from apps.providers.services import benchmark_start
+    from apps.tasks.services.validator_runs import run_start
+    from tests.factories import make_actor
+    from tests.tasks.routing.upstream import model_at
+
+    actor = make_actor()
+    model = model_at(actor, "small")
+    Provider.objects.filter(pk=model.provider_id).update(base_url=url)
+    benchmark_start(actor, model, rounds=1)
+    run_start(actor, models=[str(model.public_id)], cases="practice", questions=4)
+    return {}
+
+
+def look_at_trials() -> dict[str, Any]:
+    from apps.providers.models import Benchmark, BenchmarkAnswer
+    from apps.tasks.models import ValidatorOutcome, ValidatorRun
+
+    answers = BenchmarkAnswer.objects.values("status", "question")
+    found = [row for kind in (Benchmark, ValidatorRun) for row in kind.objects.values("status", "error", "lease_owner")]
+    return {"tasks": found, "answers": list(answers), "verdicts": list(ValidatorOutcome.objects.values("place", "accepted"))}
+
+
 def look() -> dict[str, Any]:
     from apps.tasks.models import Call, Task
 
@@ -101,4 +126,6 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    print(json.dumps({"migrate": migrate, "make": make, "look": look}[sys.argv[1]](**json.loads(sys.argv[2]))))
+    commands = (migrate, make, look, make_trials, look_at_trials)
+    chosen = next(command for command in commands if command.__name__ == sys.argv[1])
+    print(json.dumps(chosen(**json.loads(sys.argv[2]))))
