@@ -14,6 +14,7 @@ from apps.providers.views import (
     management,
     models,
     prices,
+    provider_list,
     providers,
     specialized,
     trial_lists,
@@ -22,7 +23,9 @@ from apps.providers.views import (
 
 app_name = "providers"
 urlpatterns = [
-    path("providers/", providers.provider_list, name="list"),
+    path("providers/", provider_list.provider_list, name="list"),
+    path("providers/bulk/", provider_list.providers_bulk, name="bulk"),
+    path("providers/export/", provider_list.providers_export, name="export"),
     path("providers/discover/", providers.provider_discover, name="discover"),
     path("providers/practice/", providers.practice, name="practice"),
     path("providers/new/", providers.provider_choose, name="choose"),

@@ -11,6 +11,7 @@ from apps.providers.selectors.lookups import (
     access_provider,
     downloads_visible,
     models_visible,
+    providers_filtered,
     providers_visible,
 )
 from apps.providers.selectors.management import (
@@ -106,6 +107,7 @@ __all__ = [
     "models_managed",
     "models_visible",
     "provider_state",
+    "providers_filtered",
     "providers_visible",
     "ratings_visible",
     "recommend",

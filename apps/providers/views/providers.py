@@ -1,4 +1,4 @@
-"""Pages of providers: what answers, what it costs, and the switches."""
+"""Pages of one provider: adding it, what answers, what it costs, and the switches."""
 
 from __future__ import annotations
 
@@ -7,41 +7,28 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
-from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
 from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.errors import ProviderError
 from apps.providers.forms import ProviderEditForm, ProviderForm
-from apps.providers.models import AIModel, CreditUsage, Provider
+from apps.providers.models import Provider
 from apps.providers.presets import Choice, choice_of, choices
 from apps.providers.views.breakers import provider_calls_shown
 from apps.providers.views.parts import Asked, may_change
+from apps.providers.views.provider_list import spend_this_month
 
 GROUPS = (
     ("local", gettext_lazy("On your own machines")),
     ("vendor", gettext_lazy("Vendors, with a key")),
     ("other", gettext_lazy("Anything else")),
 )
-
-
-@require_GET
-def provider_list(request: Asked) -> HttpResponse:
-    providers = list(selectors.providers_visible(request.actor))
-    spend = _spend_this_month(request.actor)
-    for provider in providers:
-        provider.spend = spend.get(provider.pk)  # type: ignore[attr-defined]
-    practice_on = AIModel.objects.filter(provider__team=request.actor.team, is_practice=True, is_active=True).exists()
-    context = {"providers": providers, "has_own": any(not one.is_builtin for one in providers), "practice_on": practice_on}
-    return render(request, "providers/list.html", context)
 
 
 @require_POST
@@ -107,7 +94,7 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
         "provider": provider,
         "choice": _choice_for(provider),
         "models": models,
-        "spend": _spend_this_month(request.actor).get(provider.pk),
+        "spend": spend_this_month(request.actor).get(provider.pk),
         "may_change": may_change(request.actor, provider),
         **provider_calls_shown(request, provider),
     }
@@ -198,15 +185,3 @@ def _choice_for(provider: Provider) -> Choice | None:
     return next(
         (choice for choice in same_kind if choice.base_url == provider.base_url), same_kind[0] if len(same_kind) == 1 else None
     )
-
-
-def _spend_this_month(actor: Actor) -> dict[int, dict[str, Any]]:
-    """Calls, cost and calls of unknown price of each provider since the first of the month, by the provider's key. One query."""
-    start = timezone.localtime().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    rows = (
-        CreditUsage.objects.filter(team=actor.team, created_at__gte=start, model__isnull=False)
-        .values("model__provider")
-        .annotate(calls=Count("pk"), usd=Sum("cost_usd"), unpriced=Count("pk", filter=Q(cost_usd__isnull=True, error_code="")))
-        .order_by()
-    )
-    return {row["model__provider"]: dict(row) for row in rows}
