@@ -26,6 +26,7 @@ class VirtualKey(OwnedRow):
     requests_per_minute = models.PositiveIntegerField(_("requests a minute"), null=True, blank=True)
     tokens_per_minute = models.PositiveIntegerField(_("tokens a minute"), null=True, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    cuts_loops = models.BooleanField(_("cut answers that go round in circles"), default=True)  # of models asked for by name
     is_active = models.BooleanField(_("in use"), default=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)  # to the minute
 
