@@ -62,6 +62,7 @@ PAGES = (
     Page(lazy("Settings of models"), "providers:model_settings"),
     Page(lazy("Specialized AIs"), "providers:specialized_list", also=lazy("personas")),
     Page(lazy("Compare models"), "providers:compare"),
+    Page(lazy("Benchmarks"), "providers:benchmark_list", also=lazy("speed measure")),
     Page(lazy("Templates"), "knowledge:templates", also=lazy("prompts")),
     Page(lazy("API keys"), "providers:keys", also=lazy("settings secrets")),
     Page(lazy("Accounts"), "providers:accounts", also=lazy("settings balance")),

@@ -88,12 +88,13 @@ class Shell:
         places = [
             self._place(_("Chat"), "chat", reverse("chat:list")),
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
-            self._place(_("Tasks"), "tasks", reverse("tasks:list"), under=("/tasks/", "/logs/", "/spend/")),
+            self._place(_("Tasks"), "tasks", reverse("tasks:list"), under=("/tasks/", "/spend/")),
             self._place(_("Orchestrator"), "graph", reverse("tasks:orchestrator")),
             self._place(
                 _("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/", "/specialized-ais/")
             ),
             self._place(_("Templates"), "document", reverse("knowledge:templates")),
+            self._place(_("Log"), "steps", reverse("tasks:logs")),
             self._place(_("Settings"), "settings", reverse("accounts:profile"), under=SETTINGS),
         ]
         if self.person and self.person.is_staff:

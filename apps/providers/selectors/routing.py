@@ -7,18 +7,19 @@ from apps.accounts.models import Team
 from apps.providers.models import AIModel
 
 
-def routable_models(team: Team | int, *, include_failed: bool = False) -> list[AIModel]:
+def routable_models(team: Team | int, *, include_failed: bool = False, with_record: bool = True) -> list[AIModel]:
     """The chat models that may be asked, in the providers' order, each with provider, quality (`model.quality.all()`), ratings.
 
     Left out: what is switched off or gone, what failed lately (unless `include_failed`), and practice models as soon as
-    there is a real one, even one that is failing: toys must not take over the work in silence. Three queries.
+    there is a real one, even one that is failing: toys must not take over the work in silence. Three queries; one without
+    the record of what they have proved to be.
     """
     rows = (
         AIModel.objects.in_use()
         .filter(provider__team=team)
         .exclude(state=AIModel.State.INACTIVE)
         .with_breakers()
-        .prefetch_related("quality", "ratings")
+        .prefetch_related(*(("quality", "ratings") if with_record else ()))
         .order_by("provider__priority", "provider__name", "key")
     )
     able = [model for model in rows if model.is_chat]

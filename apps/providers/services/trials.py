@@ -131,7 +131,8 @@ def trial_delete(actor: Actor, trial: Kept, *, moment: datetime | None = None) -
 def trials_restore(actor: Actor, kind: type[Kept], moment: datetime) -> int:
     """Bring back what was deleted at that moment, as far as it is the actor's to change. Gives how many."""
     actor.must_work()
-    rows: Any = kind._default_manager.filter(team=actor.team, deleted_at=moment)
+    manager: Any = kind._default_manager
+    rows = manager.filter(team=actor.team, deleted_at=moment)
     if not actor.can_manage:
         rows = rows.filter(owner=actor.user)
     return int(rows.update(deleted_at=None))

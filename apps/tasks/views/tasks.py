@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
 from apps.common.undo import remember_deleted
+from apps.providers.selectors import routable_models
 from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
 from apps.tasks.models import ENDED, Task, TaskStatus
@@ -36,7 +37,8 @@ class Asked(HttpRequest):
 # ── Overview ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def dashboard(request: Asked) -> HttpResponse:
     """What needs me, what is at work, what came out, and what it cost."""
-    return render(request, "orquestrador/dashboard.html", _overview(request.actor))
+    can_work = bool(routable_models(request.actor.team, with_record=False))
+    return render(request, "orquestrador/dashboard.html", {**_overview(request.actor), "can_work": can_work})
 
 
 @require_GET
@@ -60,7 +62,6 @@ def _overview(actor: Actor) -> dict[str, Any]:
         "at_work": at_work,
         "latest": latest,
         "stats": _stats_kept(actor),
-        "preview": preview_of(actor),
         "is_first": not any(lists),
     }
 
@@ -246,7 +247,7 @@ def step_retry(request: Asked, id: uuid.UUID) -> HttpResponse:
     context = {
         "task": subtask.task,
         "subtask": selectors.subtask_detail(subtask),
-        "models": preview_of(request.actor).models,
+        "models": routable_models(request.actor.team, with_record=False),
         "chosen": request.POST.get("model", ""),
         "error": error,
         "followers": subtask.needed_by.count(),
