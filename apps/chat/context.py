@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.chat.models import Attachment, Message
+from apps.common.said import gettext as _
 from apps.providers.contract import Message as Said
 from apps.providers.models import AIModel
 from apps.providers.selectors import routable_models

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership
@@ -23,6 +22,7 @@ from apps.chat.answering import Question
 from apps.chat.models import Message
 from apps.common.db import in_db
 from apps.common.errors import Conflict, NotAllowed, OrquestradorError
+from apps.common.said import gettext as _
 from apps.providers.adapters import load_options_of
 from apps.providers.errors import ProviderError
 from apps.providers.models import AIModel, ModelLoad

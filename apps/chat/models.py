@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
+from apps.common.said import SaidText
 from apps.tasks.models import Strategy
 
 _ATTACHED = {
@@ -126,7 +127,7 @@ class Message(Row):
     latency_ms = models.PositiveIntegerField(null=True, blank=True)
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True)
+    error = SaidText(blank=True)
     check_state = models.CharField(max_length=10, choices=Check.choices, default=Check.NONE, blank=True)
     check_result = models.JSONField(default=dict, blank=True)  # as `verdict_of` in apps/chat/verifying.py gives it
     stage = models.JSONField(default=dict, blank=True)  # what is waited for, as `stage_json` in apps/chat/loading.py gives it

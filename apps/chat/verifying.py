@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.chat import answering
 from apps.chat.models import Message
 from apps.common.db import in_db
 from apps.common.errors import Conflict, OrquestradorError
+from apps.common.said import gettext as _
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion, Usage
 from apps.providers.models import CreditUsage

@@ -26,10 +26,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import httpx
 import yarl
-from django.utils.translation import gettext as _
 from httpx_aiohttp import AiohttpTransport
 
 from apps.common.errors import AddressNotAllowed, BadInput
+from apps.common.said import gettext as _
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 FailureKind = Literal["unreachable", "tls", "timeout", "disconnected", "not_http"]

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 import aiohttp
 import yarl
-from django.utils.translation import gettext as _
 
 from apps.common.errors import AddressNotAllowed
 from apps.common.http import KEEPALIVE_S, AddressRules, is_numeric_but_no_address, ssl_context
+from apps.common.said import gettext as _
 
 READ_BUFFER = 256 * 1024
 RAW_ERRORS = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError

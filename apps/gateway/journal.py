@@ -19,10 +19,12 @@ from uuid import UUID, uuid4
 import msgspec
 from django.conf import settings
 
+from apps.common.contract import as_text
+
 log = logging.getLogger(__name__)
 
 ROOM = 1024 * 1024  # when it is full, what is written down already is left out of the next one
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=as_text).encode
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import formats
-from django.utils.translation import gettext as _
 
+from apps.common.said import gettext as _
 from apps.common.templatetags.orq import cost
 
 

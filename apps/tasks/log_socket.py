@@ -18,6 +18,7 @@ from apps.accounts.actor import Actor
 from apps.common.consumers import Answer, LiveSocket, ping
 from apps.common.errors import NotFound
 from apps.common.live import LiveMessage
+from apps.common.said import packed
 from apps.tasks.logbook import topic_of
 from apps.tasks.models import ExecutionLog
 from apps.tasks.selectors.logs import (
@@ -55,7 +56,7 @@ def read_lines(topic: str, hints: list[dict[str, Any]]) -> list[LiveMessage]:
 
 def _for_the_way(line: dict[str, Any]) -> dict[str, Any]:
     is_long = len(json.dumps(line["data"], default=str)) > LONGEST_DATA
-    return {**line, "message": line["message"][:LONGEST_DATA], "data": {} if is_long else line["data"]}
+    return packed({**line, "message": line["message"][:LONGEST_DATA], "data": {} if is_long else line["data"]})
 
 
 class Tail:

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
+from apps.common.said import joined
 from apps.providers import budget_words
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def _over_budget(extra: dict[str, Any]) -> str:
 
 
 def _over_shared_budget(extra: dict[str, Any]) -> str:
-    return " ".join([budget_words.refusal(extra["budget"]), _("Then resume the task.")])
+    return joined([budget_words.refusal(extra["budget"]), _("Then resume the task.")])
 
 
 def _price_unknown(extra: dict[str, Any]) -> str:
-    return " ".join([budget_words.price_unknown(extra["model"]), _("Then resume the task.")])
+    return joined([budget_words.price_unknown(extra["model"]), _("Then resume the task.")])
 
 
 def _named(extra: dict[str, Any], key: str) -> str:
@@ -169,6 +169,8 @@ EVENTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "failed": lambda d: _("Failed"),
     "awaiting_approval": lambda d: _("The plan awaits approval"),
     "plan_approved": lambda d: _("The plan was approved"),
+    "plan_changed": lambda d: _("The plan was changed"),
+    "step_approved": lambda d: _("Approved by hand"),
     "too_few_models": lambda d: _("Stopped: too few different models"),
     "over_budget": lambda d: _("Stopped: the budget does not cover the next call"),
     "over_shared_budget": lambda d: _("Stopped: a budget does not cover the next call"),

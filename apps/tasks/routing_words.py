@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
+from apps.common.said import gettext as _
+from apps.common.said import joined
 
 
 def passed_over_because(reason: str) -> str:
@@ -44,11 +45,10 @@ def no_answer_because(code: str, extra: Mapping[str, Any], *, default: str = "")
     match code:
         case "no_model":
             named = _listed({name: passed_over_because(why) for name, why in (extra.get("rejected") or {}).items()})
-            return _("No model that could answer this is in use. Add a provider, or switch a model on.") + named
+            return joined([_("No model that could answer this is in use. Add a provider, or switch a model on."), named], "")
         case "no_model_answered":
-            return _("Every model that was asked failed. Look at the providers' states, then ask again.") + _listed(
-                extra.get("tried") or {}
-            )
+            failed = _("Every model that was asked failed. Look at the providers' states, then ask again.")
+            return joined([failed, _listed(extra.get("tried") or {})], "")
         case "time_limit":
             return _("The answer took longer than it may. Ask again, or choose a faster model.")
         case "cancelled":
@@ -61,4 +61,4 @@ def no_answer_because(code: str, extra: Mapping[str, Any], *, default: str = "")
 
 
 def _listed(named: Mapping[str, str]) -> str:
-    return f" ({'; '.join(f'{name}: {what}' for name, what in named.items())})" if named else ""
+    return joined([" (", joined([joined([name, what], ": ") for name, what in named.items()], "; "), ")"], "") if named else ""

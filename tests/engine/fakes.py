@@ -129,7 +129,7 @@ class FakeJournal:
     async def stage_finish(self, key: str, stage: str, subtask: PlannedSubtask | None, result: Any) -> None:
         def write() -> None:
             assert key not in self.memory.steps, f"{key} was done twice"
-            self.memory.steps[key] = msgspec.json.encode(result)
+            self.memory.steps[key] = msgspec.json.encode(result, enc_hook=str)
             if subtask is not None and stage == "conclude":
                 self.memory.subtasks[subtask.order] = "escalated" if result.escalate_because else "completed"
 

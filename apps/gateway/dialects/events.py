@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from apps.common.contract import as_text
 from apps.providers.adapters.sse import LONGEST_LINE
 from apps.providers.errors import MalformedAnswer
 
@@ -15,7 +16,7 @@ _END_WITH_CR = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _WORDS = re.compile(
     rb'"(?:content|reasoning_content|reasoning|arguments|text|thinking|partial_json|delta)"\s*:\s*"((?:[^"\\]|\\.)*)"'
 )
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=as_text).encode
 _decode = msgspec.json.Decoder().decode
 
 

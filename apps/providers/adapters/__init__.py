@@ -7,9 +7,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.common.errors import BadInput
+from apps.common.said import gettext as _
 from apps.providers.contract import PROVIDER_KINDS, Adapter, Connection
 
 ENTRY_POINT_GROUP = "orquestrador.providers"

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.contract import Message
 from apps.providers.errors import BadRequest
 

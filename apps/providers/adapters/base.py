@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncGenerator
 
 import httpx
-from django.utils.translation import gettext as _
 
 from apps.common.http import failure_kind
+from apps.common.said import gettext as _
 from apps.providers.contract import Connection, LoadOptions, Refusal
 from apps.providers.errors import (
     AddressRefused,

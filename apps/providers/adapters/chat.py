@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import httpx
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
+from apps.common.said import gettext as _
+from apps.common.said import ngettext
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import Call, TimedBytes, display_name, transport_failure
 from apps.providers.adapters.failures import request_id_of

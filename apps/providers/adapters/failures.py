@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
+from apps.common.said import joined
 from apps.providers.adapters.text import LONGEST_SEARCHED, looks_like_html, redact
 from apps.providers.errors import (
     AuthenticationFailed,
@@ -149,8 +149,7 @@ def error_of(
     if headers.get("x-should-retry") in ("true", "false") and not isinstance(error, OutOfCredit):
         error.retryable = headers["x-should-retry"] == "true"
     if error.vendor_message:
-        said = _("It says: %s") % error.vendor_message  # not inside the f-string, where gettext does not look
-        error.message = f"{error.message} {said}"
+        error.message = joined([error.message, _("It says: %s") % error.vendor_message])
     return error
 
 

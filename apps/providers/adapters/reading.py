@@ -11,8 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import DRAIN_TIMEOUT_S, TimedBytes
 from apps.providers.adapters.failures import error_of, find_error, web_page

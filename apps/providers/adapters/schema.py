@@ -10,12 +10,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, best_match
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from apps.common.said import gettext as _
 from apps.providers.contract import ChatRequest, Completion, Delta, Message, Usage
 from apps.providers.errors import BadRequest, ProviderError, SchemaMismatch
 

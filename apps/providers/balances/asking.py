@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.common.http import TRANSPORT_ERRORS, make_client
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import Call, TimedBytes, transport_failure
 from apps.providers.adapters.reading import Source, read_json
 from apps.providers.adapters.sending import refusal, send

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.common.db import in_db
+from apps.common.said import gettext as _
 from apps.providers.calls import places, servers
 from apps.providers.calls.items import Waiting
 from apps.providers.errors import NoFreePlace, Resting, Unreachable

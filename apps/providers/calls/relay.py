@@ -15,12 +15,12 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import Error as DatabaseTrouble
-from django.utils.translation import gettext as _
 
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
 from apps.common.http import failure_kind
 from apps.common.raw_http import RAW_ERRORS, RawResponse, RawSession
+from apps.common.said import gettext as _
 from apps.providers.adapters import make_adapter
 from apps.providers.adapters.base import LARGEST_ANSWER, address_refused, display_name, transport_failure
 from apps.providers.adapters.chat import ChatAdapter, Way

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.errors import EngineError
 
 MAGIC = b"GGUF"

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
-from django.utils.translation import gettext as _
 
+from apps.common.said import gettext as _
 from apps.providers.engine import registry
 from apps.providers.engine.gguf_header import GgufInfo, read_header
 from apps.providers.engine.practice import practice_models

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import OwnedRow
+from apps.common.said import SaidText
 from apps.providers.models.keys import ProviderKey
 
 AMOUNT: dict[str, Any] = {"max_digits": 20, "decimal_places": 8}
@@ -32,7 +33,7 @@ class ExternalAccount(OwnedRow):
     alert_below = models.DecimalField(_("warn below"), null=True, blank=True, **AMOUNT)
     alerted_at = models.DateTimeField(_("warned"), null=True, blank=True)  # once, until there is more again
     last_synced_at = models.DateTimeField(_("last asked"), null=True, blank=True)
-    last_error = models.TextField(_("last error"), blank=True)
+    last_error = SaidText(_("last error"), blank=True)
     sync_after = models.DateTimeField(_("not asked again before"), null=True, blank=True)
 
     class Meta:

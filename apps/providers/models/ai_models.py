@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import PERCENT, CheckedJSON, Row
+from apps.common.said import SaidText
 from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS, DownloadProgress
 from apps.providers.models.budgets import Budget
 from apps.providers.models.providers import Provider
@@ -124,7 +125,7 @@ class AIModel(Row):
         **PERCENT,
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.UNKNOWN)
-    last_error = models.TextField(_("what its provider's list says is wrong with it"), blank=True)
+    last_error = SaidText(_("what its provider's list says is wrong with it"), blank=True)
     checked_at = models.DateTimeField(_("last seen"), null=True, blank=True)
     memory_bytes = models.BigIntegerField(_("memory it takes now, bytes"), null=True, blank=True)  # None: its server does not say
     vram_bytes = models.BigIntegerField(_("of it on the GPU, bytes"), null=True, blank=True)
@@ -222,7 +223,7 @@ class ModelDownload(Row):
     downloaded_bytes = models.BigIntegerField(_("downloaded, bytes"), null=True, blank=True)
     total_bytes = models.BigIntegerField(_("size, bytes"), null=True, blank=True)
     bytes_per_second = models.FloatField(_("bytes per second"), null=True, blank=True)
-    last_error = models.TextField(_("last error"), blank=True)
+    last_error = SaidText(_("last error"), blank=True)
     integrity = models.CharField(_("integrity"), max_length=10, choices=Integrity.choices, blank=True, default=Integrity.UNKNOWN)
     integrity_checks = CheckedJSON(_("what was compared"), default=list, blank=True, schema={"type": "array"})
     checked_at = models.DateTimeField(_("last asked"), null=True, blank=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.said import SaidText
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.providers import Provider
 
@@ -30,7 +31,7 @@ class Breaker(models.Model):
     # Open: not asked before. Half-open: whoever tries it has until then, and is taken for dead afterwards.
     until = models.DateTimeField(_("until"), null=True, blank=True)
     error_code = models.CharField(_("error"), max_length=40, blank=True)
-    message = models.TextField(_("reason"), blank=True)
+    message = SaidText(_("reason"), blank=True)
     failed_at = models.DateTimeField(_("last failure"), null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 

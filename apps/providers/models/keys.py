@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.encryption import EncryptedText
 from apps.common.models import OwnedRow
+from apps.common.said import SaidText
 from apps.providers.addresses import place_of
 
 SHORTEST_SHOWN = 12  # of a shorter key four characters would say too much
@@ -27,7 +28,7 @@ class ProviderKey(OwnedRow):
     belongs_to_provider = models.BooleanField(_("was given on a provider's page"), default=False)  # and leaves with it
     last_tested_at = models.DateTimeField(_("last tested"), null=True, blank=True)
     last_test_ok = models.BooleanField(_("last test passed"), null=True, blank=True)
-    last_test_message = models.TextField(_("last test said"), blank=True)
+    last_test_message = SaidText(_("last test said"), blank=True)
     last_test_ms = models.PositiveIntegerField(_("last test took, ms"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)  # to the minute
 

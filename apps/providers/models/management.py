@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import CheckedJSON, OwnedRow, Row
+from apps.common.said import SaidText
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.providers import Provider
 
@@ -35,7 +36,7 @@ class ModelLoad(OwnedRow):
     is_open = models.BooleanField(null=True, default=True)  # True, or NULL once it ended: one open load for each model
     is_unwanted = models.BooleanField(_("asked to stop"), default=False)
     progress = models.FloatField(_("progress, 0 to 1"), null=True, blank=True)  # None: the server does not say
-    message = models.TextField(_("what came of it"), blank=True)
+    message = SaidText(_("what came of it"), blank=True)
     worker = models.CharField(_("worker"), max_length=80, blank=True)
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     alive_at = models.DateTimeField(_("last sign of its worker"), null=True, blank=True)

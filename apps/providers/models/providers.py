@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import CheckedJSON, OwnedRow
+from apps.common.said import SaidText
 from apps.providers.contract import Connection
 from apps.providers.errors import AuthenticationFailed
 from apps.providers.models.keys import ProviderKey
@@ -49,7 +50,7 @@ class Provider(OwnedRow):
     quirks = CheckedJSON(_("quirks"), default=dict, blank=True, schema={"type": "object"})
     last_checked_at = models.DateTimeField(_("last checked"), null=True, blank=True)
     last_check_ok = models.BooleanField(_("last check passed"), null=True, blank=True)
-    last_check_message = models.TextField(_("last check said"), blank=True)
+    last_check_message = SaidText(_("last check said"), blank=True)
     last_check_ms = models.PositiveIntegerField(_("last check took, ms"), null=True, blank=True)
     listed_at = models.DateTimeField(_("its models were listed"), null=True, blank=True)
 

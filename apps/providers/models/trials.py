@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.leases import LeasedRow, WorkStatus
 from apps.common.models import MONEY, OwnedRow
+from apps.common.said import SaidText
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.usage import CreditUsage, writing_speed
 
@@ -53,7 +54,7 @@ class TrialAnswer(models.Model):
     is_estimated = models.BooleanField(default=False)  # the tokens are counted by us
     cost_usd = models.DecimalField(null=True, blank=True, **MONEY)  # None: the price is unknown
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.TextField(blank=True)
+    error = SaidText(blank=True)
     usage = models.OneToOneField(CreditUsage, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -10,13 +10,13 @@ from typing import Any
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, Role, User
 from apps.accounts.services import notify
 from apps.common.db import in_db
 from apps.common.errors import Conflict, NotFound
+from apps.common.said import gettext as _
 from apps.providers.amounts import amount_in
 from apps.providers.balances import TELLS, Balance
 from apps.providers.contract import Connection

@@ -15,12 +15,12 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import Conflict, OrquestradorError
+from apps.common.said import gettext as _
+from apps.common.said import ngettext
 from apps.providers.adapters import make_adapter
 from apps.providers.addresses import is_same_place
 from apps.providers.contract import CheckResult, LocalAdapter, ModelInfo

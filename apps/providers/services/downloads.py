@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.services import notify
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
+from apps.common.said import gettext as _
 from apps.providers.adapters import load_options_of
 from apps.providers.contract import Download, DownloadProgress, LocalAdapter, ModelInfo
 from apps.providers.errors import BadRequest, ProviderError

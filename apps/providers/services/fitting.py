@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 from django.db.models import Count, Max
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
+from apps.common.said import gettext as _
 from apps.providers import memory
 from apps.providers.contract import NO_OPTIONS, LoadOptions
 from apps.providers.engine.factory import engine_host

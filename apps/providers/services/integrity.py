@@ -13,11 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import Conflict
+from apps.common.said import gettext as _
 from apps.providers.contract import ModelInfo
 from apps.providers.engine.factory import engine_host
 from apps.providers.engine.practice import practice_models

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.presets import ALL, vendor_of
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors

@@ -20,12 +20,12 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import BadInput, Conflict, NotFound, OrquestradorError
+from apps.common.said import gettext as _
+from apps.common.said import ngettext
 from apps.providers.adapters import load_options_of, make_adapter
 from apps.providers.adapters.lmstudio.locks import held, lock_file, usual_folder
 from apps.providers.contract import NO_OPTIONS, Connection, LoadOptions, LocalAdapter, ModelInfo

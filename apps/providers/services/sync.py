@@ -10,11 +10,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import NotFound
+from apps.common.said import gettext as _
 from apps.providers import prices
 from apps.providers.adapters import make_adapter
 from apps.providers.addresses import is_vendor_itself

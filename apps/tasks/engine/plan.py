@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from apps.common.contract import say as _
 from apps.common.errors import OrquestradorError
 from apps.providers.errors import ProviderError
 from apps.tasks.engine import profiles
@@ -60,26 +61,31 @@ def must_be_feasible(subtasks: tuple[PlannedSubtask, ...]) -> None:
     """Raises BadPlan that says, in words a model and a person understand, what is wrong with the plan."""
     orders = [subtask.order for subtask in subtasks]
     if not subtasks:
-        raise BadPlan("The plan has no subtasks.")
+        raise BadPlan(_("The plan has no subtasks."))
     if len(subtasks) > MAX_SUBTASKS:
-        raise BadPlan(f"The plan has {len(subtasks)} subtasks; at most {MAX_SUBTASKS} are allowed.")
+        raise BadPlan(
+            _("The plan has %(n)s subtasks; at most %(most)s are allowed.") % {"n": len(subtasks), "most": MAX_SUBTASKS}
+        )
     if len(set(orders)) != len(orders):
-        raise BadPlan("Two subtasks have the same number.")
+        raise BadPlan(_("Two subtasks have the same number."))
     for subtask in subtasks:
         _must_be_sound(subtask, set(orders))
     if cycle := find_cycle(subtasks):
-        raise BadPlan(f"The subtasks {', '.join(map(str, cycle))} wait for one another in a circle.")
+        raise BadPlan(_("The subtasks %(numbers)s wait for one another in a circle.") % {"numbers": ", ".join(map(str, cycle))})
 
 
 def _must_be_sound(subtask: PlannedSubtask, orders: set[int]) -> None:
     if not 1 <= subtask.order <= MAX_ORDER:
-        raise BadPlan(f"Subtasks are numbered from 1; {subtask.order} cannot be used.")
+        raise BadPlan(_("Subtasks are numbered from 1; %(n)s cannot be used.") % {"n": subtask.order})
     if not subtask.description.strip():
-        raise BadPlan(f"Subtask {subtask.order} has no description.")
+        raise BadPlan(_("Subtask %(n)s has no description.") % {"n": subtask.order})
     if len(subtask.description) > MAX_TEXT_CHARS or len(subtask.title) > MAX_TITLE_CHARS:
-        raise BadPlan(f"Subtask {subtask.order} is too long.")
+        raise BadPlan(_("Subtask %(n)s is too long.") % {"n": subtask.order})
     if unknown := sorted(set(subtask.depends_on) - orders):
-        raise BadPlan(f"Subtask {subtask.order} depends on {', '.join(map(str, unknown))}, which the plan does not have.")
+        raise BadPlan(
+            _("Subtask %(n)s depends on %(others)s, which the plan does not have.")
+            % {"n": subtask.order, "others": ", ".join(map(str, unknown))}
+        )
 
 
 def find_cycle(subtasks: tuple[PlannedSubtask, ...]) -> list[int]:

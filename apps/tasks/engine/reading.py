@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from apps.common.contract import say as _
 from apps.providers.contract import Completion
 from apps.providers.errors import ContextTooLong
 from apps.tasks.engine import longtext
@@ -90,17 +91,23 @@ async def _from_notes(
     around = tokens_of(read_prompt(slim_task, slim_step, "", part=999, parts=999))
     part_tokens = min(room, int((window - around) / (1 + NOTES_SHARE)))
     if part_tokens < LEAST_PART_TOKENS:
-        raise ContextTooLong(f"The step does not fit into the {window} tokens that {model.label} can read, not even in parts.")
+        raise ContextTooLong(
+            _("The step does not fit into the %(n)s tokens that %(model)s can read, not even in parts.")
+            % {"n": window, "model": model.label}
+        )
     reader = _Reader(model, slim_task, slim_step, part_tokens, ctx)
     text, parts = _material(ctx.task, subtask, inputs), 0
-    for _ in range(MOST_ROUNDS):
+    for _round in range(MOST_ROUNDS):
         notes, read = await reader.read(text)
         parts = parts or read
         if longtext.estimate_tokens(notes) <= room:
             await ctx.note("read_in_parts", model=model.label, parts=parts)
             return Fitted(make_prompt(slim_task, slim_step, notes_given(notes, parts)), parts)
         text = notes
-    raise ContextTooLong(f"{model.label} read the long text in {parts} parts, and its notes still do not fit into its context.")
+    raise ContextTooLong(
+        _("%(model)s read the long text in %(parts)s parts, and its notes still do not fit into its context.")
+        % {"model": model.label, "parts": parts}
+    )
 
 
 class _Reader:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
+from apps.common.said import CheckedSaidJSON, SaidText
 from apps.providers.contract import TIERS
 from apps.providers.models import AIModel, Provider
 
@@ -82,8 +83,8 @@ class TaskExecution(OwnedRow):
     variant = models.CharField(_("side of the A/B test"), max_length=10, blank=True)  # A or B
     thumb = models.SmallIntegerField(_("what people think of it"), null=True, blank=True)  # 1 or -1
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.TextField(_("error"), blank=True)
-    metadata = CheckedJSON(_("the route in detail"), default=dict, schema=OBJECT)  # features, candidates, signals, calls
+    error = SaidText(_("error"), blank=True)
+    metadata = CheckedSaidJSON(_("the route in detail"), default=dict, schema=OBJECT)  # features, candidates, signals, calls
     held_by = models.CharField(max_length=60, blank=True)  # machine:start:process that is at it; "" when nobody is
     started_at = models.DateTimeField(_("started"), default=timezone.now)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -150,7 +151,7 @@ class EscalationHistory(Row):
     trigger = models.CharField(_("trigger"), max_length=16, choices=Trigger.choices)
     rule = models.ForeignKey(EscalationRule, null=True, on_delete=models.SET_NULL, related_name="+")
     rule_name = models.CharField(max_length=120, blank=True)
-    reason = models.TextField(_("reason"))
+    reason = SaidText(_("reason"))
     previous_confidence = models.DecimalField(_("confidence before, %"), null=True, blank=True, **PERCENT)
     previous_output = models.TextField(_("answer before"), blank=True)
     cost_usd = models.DecimalField(_("cost, US$"), null=True, blank=True, **MONEY)

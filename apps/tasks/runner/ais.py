@@ -7,9 +7,9 @@ from contextlib import aclosing
 from decimal import Decimal
 
 from django.db.models import Q
-from django.utils.translation import gettext as _
 
 from apps.common.db import in_db
+from apps.common.said import gettext as _
 from apps.providers.calls import Calls, Switched, Waiting
 from apps.providers.contract import ChatRequest, Completion, Delta, Usage
 from apps.providers.errors import Unreachable

@@ -6,11 +6,10 @@ import asyncio
 import time
 from typing import cast
 
-from django.utils.translation import gettext as _
-
 from apps.common.db import in_db
 from apps.common.errors import Conflict
 from apps.common.machine import holder
+from apps.common.said import gettext as _
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion, Usage
 from apps.tasks.engine.route import RouteContext, RoutePort, route

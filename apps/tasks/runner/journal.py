@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from apps.common.db import in_db
 from apps.common.errors import OrquestradorError
+from apps.common.said import plain
 from apps.providers.contract import ChatRequest, Completion
 from apps.providers.errors import OverBudget, PriceUnknown
 from apps.providers.models import CreditUsage, Reservation
@@ -96,7 +97,7 @@ class DatabaseJournal:
         self._began[key] = timezone.now()
 
     async def stage_finish(self, key: str, stage: str, subtask: PlannedSubtask | None, result: Any) -> None:
-        stored = self._steps[key] = msgspec.to_builtins(result)
+        stored = self._steps[key] = plain(result)
         order = subtask.order if subtask else None
         self._finished.append(_Finished(key, stage, order, result, stored, self._began[key], timezone.now()))
         if stage in projections.WRITTEN_AT_ONCE:
@@ -368,4 +369,4 @@ def _set_aside(call: Call, *, error_code: str, error: str) -> None:
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: msgspec.to_builtins(value) for name, value in data.items() if not isinstance(value, Completion)}
+    return {name: plain(value) for name, value in data.items() if not isinstance(value, Completion)}

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 from django.utils import timezone
 
+from apps.common.said import plain
 from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.services import quality_record
 from apps.tasks.engine.types import (
@@ -99,7 +99,7 @@ def _plan_made(task: Task, plan: Plan) -> None:
 
 
 def plan_json(plan: Plan) -> dict:
-    data = msgspec.to_builtins(plan)
+    data = plain(plan)
     for subtask in data["subtasks"]:
         subtask.pop("asked_executor")
         subtask.pop("round")
@@ -140,7 +140,7 @@ def _inspected(task: Task, subtask: Subtask, findings: Findings) -> None:
 
 
 def _compared(task: Task, subtask: Subtask, comparison: Comparison) -> None:
-    data = msgspec.to_builtins(comparison)
+    data = plain(comparison)
     best = comparison.attempts[comparison.best - 1]
     log_write(task, "compared", subtask=subtask, data={**data, "model": best.author.label})
 
@@ -148,7 +148,7 @@ def _compared(task: Task, subtask: Subtask, comparison: Comparison) -> None:
 def _checked(task: Task, subtask: Subtask, check: Check) -> None:
     _set(
         subtask,
-        verdict=msgspec.to_builtins(check.verdict) if check.verdict else {"reason_not": check.reason_not},
+        verdict=plain(check.verdict) if check.verdict else {"reason_not": check.reason_not},
         divergence=_percent(check.divergence.total) if check.divergence else None,
         divergence_parts=dict(check.divergence.parts) if check.divergence else {},
         cross_validated=check.verdict is not None,
@@ -183,7 +183,7 @@ def _concluded(task: Task, subtask: Subtask, outcome: Outcome) -> None:
         tie_breaker=judge,
         tie_breaker_family=outcome.judge.family if outcome.judge else None,
         tie_break={"winner": SIDES[outcome.winner], "reason": outcome.reason} if outcome.winner else None,
-        verdict=msgspec.to_builtins(outcome.verdict) if outcome.verdict else subtask.verdict,
+        verdict=plain(outcome.verdict) if outcome.verdict else subtask.verdict,
         divergence_parts=dict(outcome.divergence_parts),
         divergence=None if outcome.divergence is None else _percent(outcome.divergence),
         confidence=_percent(outcome.confidence),

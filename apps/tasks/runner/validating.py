@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import F
-from django.utils.translation import gettext as _
 
 from apps.common.db import again_after_deadlock, in_db
 from apps.common.leases import LeasedWorker
+from apps.common.said import gettext as _
 from apps.providers.calls import Calls
 from apps.providers.contract import Completion
 from apps.providers.errors import OverBudget, PriceUnknown

@@ -22,6 +22,7 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import User
 from apps.common.errors import BadInput, NotFound
 from apps.common.paging import page_of
+from apps.common.said import packed, unpacked
 from apps.common.searching import Searched, searched
 from apps.providers.models import AIModel
 from apps.tasks.event_words import event_label
@@ -277,6 +278,7 @@ def log_text(event: str, message: str, data: Mapping[str, Any]) -> str:
 def in_words_of(language: str, line: Mapping[str, Any]) -> dict[str, Any]:
     """The same line in another language."""
     with translation.override(language):
+        line = unpacked(packed(line))  # what was read here is in the language of whoever read it
         return {
             **line,
             "text": log_text(line["event"], line["message"], line["data"]),

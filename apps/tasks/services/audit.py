@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock
+from apps.common.said import packed
 from apps.tasks.models import AuditHead, AuditLog
 
 ROWS_AT_ONCE = 1_000
@@ -85,7 +86,7 @@ def audit_append(team_id: int, entries: Sequence[AuditEntry], *, head: AuditHead
             actor_name=entry.actor_name[:250],
             object_type=entry.object_type,
             object_id=entry.object_id,
-            data=plain(entry.data),
+            data=packed(plain(entry.data)),
             previous_hash=head.hash or FIRST,
         )
         row.hash = head.hash = hash_of(row)

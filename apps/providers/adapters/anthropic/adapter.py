@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from django.utils.translation import gettext as _
-
 from apps.common.http import normalise_base_url
+from apps.common.said import gettext as _
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.anthropic.answer import MessageReader
 from apps.providers.adapters.anthropic.models import models_in

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import must_take
 from apps.providers.adapters.openai_compatible.adapter import OpenAICompatibleAdapter
 from apps.providers.contract import (

@@ -10,9 +10,8 @@ from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from django.utils.translation import gettext as _
-
 from apps.common.http import normalise_base_url
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import Call, must_take
 from apps.providers.adapters.chat import LIST_TIMEOUT_S
 from apps.providers.adapters.llamacpp.models import Row, download_of, model_of, rows_in

@@ -10,10 +10,9 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-
 from apps.common.http import normalise_base_url
+from apps.common.said import gettext as _
+from apps.common.said import ngettext
 from apps.providers.adapters.base import Call, must_take
 from apps.providers.adapters.chat import CHECK_TIMEOUT_S, LIST_TIMEOUT_S
 from apps.providers.adapters.lmstudio import memory

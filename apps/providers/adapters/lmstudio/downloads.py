@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 from urllib.parse import quote
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import Call
 from apps.providers.adapters.lmstudio.native import NativeClient
 from apps.providers.adapters.text import clean

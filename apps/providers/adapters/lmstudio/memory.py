@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext as _
-
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import Call
 from apps.providers.adapters.lmstudio.listing import instances
 from apps.providers.adapters.lmstudio.locks import held, lock_file

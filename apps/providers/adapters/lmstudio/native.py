@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from django.utils.translation import gettext as _
 
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
+from apps.common.said import gettext as _
 from apps.providers.adapters.base import Call, TimedBytes, transport_failure
 from apps.providers.adapters.chat import encode
 from apps.providers.adapters.reading import Source, read_json

@@ -9,9 +9,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.common.http import normalise_base_url
+from apps.common.said import gettext as _
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import Call, must_take
 from apps.providers.adapters.chat import LIST_TIMEOUT_S, ChatAdapter

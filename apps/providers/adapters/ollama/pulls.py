@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from contextlib import aclosing
 
 import httpx
-from django.utils.translation import gettext as _
 
 from apps.common.errors import AddressNotAllowed
 from apps.common.http import TRANSPORT_ERRORS, make_client
+from apps.common.said import gettext as _
 from apps.providers.adapters.answer import count_in, text_of
 from apps.providers.adapters.base import Call, TimedBytes, address_refused, display_name, transport_failure
 from apps.providers.adapters.sending import refusal

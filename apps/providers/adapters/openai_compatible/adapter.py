@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from apps.common.http import normalise_base_url
+from apps.common.said import gettext as _
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import Call
 from apps.providers.adapters.chat import ChatAdapter

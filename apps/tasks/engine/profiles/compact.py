@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from apps.common.contract import say as _
 from apps.providers.contract import Message
 from apps.tasks.engine.errors import BadPlan, BadVerdict
 from apps.tasks.engine.types import Inputs, ModelRef, Plan, PlannedSubtask, Prompt, TaskSpec, Tried, Verdict
@@ -45,15 +46,17 @@ class CompactProfile:
         """The plan, with what a line names and the planner overlooked added to its needs; the plan's note says so."""
         lines = lines_of(task.description)
         if len(lines) > MAX_LINES:
-            raise BadPlan(f"A practice model plans at most {MAX_LINES} lines; this task has {len(lines)}.")
+            raise BadPlan(
+                _("A practice model plans at most %(most)s lines; this task has %(n)s.") % {"most": MAX_LINES, "n": len(lines)}
+            )
         try:
             steps = {int(item["line"]): tuple(sorted({int(need) for need in item["depends_on"]})) for item in data["subtasks"]}
         except (TypeError, KeyError, ValueError) as error:
-            raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
+            raise BadPlan(_("The plan does not have the agreed shape: %(error)s.") % {"error": error}) from error
         if missing := [number for number in range(1, len(lines) + 1) if number not in steps]:
-            raise BadPlan(f"The plan leaves out line {missing[0]}.")
+            raise BadPlan(_("The plan leaves out line %(line)s.") % {"line": missing[0]})
         if extra := [number for number in steps if not 1 <= number <= len(lines)]:
-            raise BadPlan(f"The plan names line {extra[0]}, which the task does not have.")
+            raise BadPlan(_("The plan names line %(line)s, which the task does not have.") % {"line": extra[0]})
         named = {number: {int(step) for step in _STEP.findall(line)} & steps.keys() for number, line in enumerate(lines, 1)}
         added = [f"{n} needs {need}" for n in sorted(steps) for need in sorted(named[n] - set(steps[n]))]
         subtasks = (
@@ -81,9 +84,9 @@ class CompactProfile:
         try:
             score, expected = float(data["score"]), str(data["expected"]).strip()
         except (TypeError, KeyError, ValueError) as error:
-            raise BadVerdict(f"The verdict does not have the agreed shape: {error}.") from error
+            raise BadVerdict(_("The verdict does not have the agreed shape: %(error)s.") % {"error": error}) from error
         if not 0 <= score <= 100:
-            raise BadVerdict("Scores go from 0 to 100.")
+            raise BadVerdict(_("Scores go from 0 to 100."))
         return Verdict(score, by, own_answer=expected or None)
 
     def settle_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, side_a: str, side_b: str) -> Prompt:
@@ -91,7 +94,7 @@ class CompactProfile:
 
     def read_ruling(self, data: Any) -> tuple[str, str]:
         if not isinstance(data, dict) or data.get("winner") not in ("A", "B", "neither") or "expected" not in data:
-            raise BadVerdict("The winner must be A, B or neither.")
+            raise BadVerdict(_("The winner must be A, B or neither."))
         return data["winner"], f"The answer is {data['expected']}."
 
     def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:

@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any, get_args
 
+from apps.common.contract import say as _
 from apps.providers.contract import Message
 from apps.tasks.engine.errors import BadPlan, BadVerdict
 from apps.tasks.engine.types import (
@@ -73,7 +74,7 @@ class FullProfile:
         try:
             return Plan(tuple(_subtask(item, task) for item in data["subtasks"]))
         except (AttributeError, TypeError, KeyError, ValueError) as error:
-            raise BadPlan(f"The plan does not have the agreed shape: {error}.") from error
+            raise BadPlan(_("The plan does not have the agreed shape: %(error)s.") % {"error": error}) from error
 
     def work_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, tried: Tried) -> Prompt:
         return _prompt("work", None, **_about(task, subtask, inputs), earlier=_earlier(tried))
@@ -91,9 +92,9 @@ class FullProfile:
             criteria = tuple(_criterion(item) for item in data["criteria"])
             defects = tuple(_defect(item) for item in data["defects"])
         except (AttributeError, TypeError, KeyError, ValueError) as error:
-            raise BadVerdict(f"The verdict does not have the agreed shape: {error}.") from error
+            raise BadVerdict(_("The verdict does not have the agreed shape: %(error)s.") % {"error": error}) from error
         if not all(0 <= value <= 100 for value in (score, *(c.score for c in criteria))):
-            raise BadVerdict("Scores go from 0 to 100.")
+            raise BadVerdict(_("Scores go from 0 to 100."))
         return Verdict(score, by, criteria, defects, _own_answer(data.get("own_answer")), str(data.get("summary", "")))
 
     def settle_prompt(self, task: TaskSpec, subtask: PlannedSubtask, inputs: Inputs, side_a: str, side_b: str) -> Prompt:
@@ -102,7 +103,7 @@ class FullProfile:
     def read_ruling(self, data: Any) -> tuple[str, str]:
         winner = data.get("winner") if isinstance(data, dict) else None
         if winner not in ("A", "B", "neither"):
-            raise BadVerdict("The winner must be A, B or neither.")
+            raise BadVerdict(_("The winner must be A, B or neither."))
         return winner, str(data.get("reason", ""))
 
     def again(self, prompt: Prompt, answer: str, problem: str) -> Prompt:
@@ -157,7 +158,7 @@ def _text(name: str) -> str:
 
 def _prompt(name: str, schema: dict | None, **values: str) -> Prompt:
     """The text file's two parts, system and user, parted by a line of three dashes."""
-    system, _, user = _text(name).partition("\n---\n")
+    system, _mark, user = _text(name).partition("\n---\n")
     messages = (Message("system", system.strip()), Message("user", Template(user).substitute(values).strip()))
     return Prompt(messages, schema, schema_name=name)
 
