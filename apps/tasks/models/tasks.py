@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.logs import current_id
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
+from apps.common.said import CheckedSaidJSON, SaidJSON, SaidText
 from apps.providers.models import AIModel, CreditUsage, SpecializedAI
 
 PERCENTAGE = {"type": "number", "minimum": 0, "maximum": 100}
@@ -111,12 +112,12 @@ class Task(OwnedRow):
     plan_approved_at = models.DateTimeField(_("plan approved"), null=True, blank=True)
     budget_usd = models.DecimalField(_("budget, US$"), null=True, blank=True, **MONEY)
     deadline = models.DateTimeField(_("deadline"), null=True, blank=True)
-    plan = CheckedJSON(_("plan"), null=True, blank=True, schema={"type": ["object", "null"]})
+    plan = CheckedSaidJSON(_("plan"), null=True, blank=True, schema={"type": ["object", "null"]})
     result = models.TextField(_("result"), blank=True)
     confidence = models.DecimalField(_("confidence, %"), null=True, blank=True, **PERCENT)
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.TextField(_("error"), blank=True)
-    error_data = models.JSONField(default=dict, blank=True)  # what the words for `error_code` are filled with
+    error = SaidText(_("error"), blank=True)
+    error_data = SaidJSON(default=dict, blank=True)  # what the words for `error_code` are filled with
     is_sample = models.BooleanField(default=False)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -200,8 +201,8 @@ class Subtask(Row):
     cross_validated = models.BooleanField(null=True, blank=True)
     suspect = models.BooleanField(default=False)
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.TextField(blank=True)
-    error_data = models.JSONField(default=dict, blank=True)  # what the words for `error_code` are filled with
+    error = SaidText(blank=True)
+    error_data = SaidJSON(default=dict, blank=True)  # what the words for `error_code` are filled with
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -240,10 +241,10 @@ class Step(models.Model):
     subtask = models.ForeignKey(Subtask, null=True, blank=True, on_delete=models.CASCADE, related_name="steps")
     key = models.CharField(max_length=120)  # "plan", "s2.r1.a1/execute"
     stage = models.CharField(max_length=20)
-    result = models.JSONField(null=True, blank=True)
+    result = SaidJSON(null=True, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
-    error = models.TextField(blank=True)
+    error = SaidText(blank=True)
 
     class Meta:
         db_table = "task_steps"
@@ -278,7 +279,7 @@ class Call(models.Model):
     text = models.TextField(blank=True)  # grows while it streams, whole when done
     answer = models.JSONField(null=True, blank=True)  # the Completion, to be read back by a restarted task
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.TextField(blank=True)
+    error = SaidText(blank=True)
     usage = models.OneToOneField(CreditUsage, null=True, blank=True, on_delete=models.SET_NULL, related_name="call")
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -313,8 +314,8 @@ class ExecutionLog(models.Model):
     level = models.CharField(max_length=8, default="info")
     event = models.CharField(max_length=40)
     model_name = models.CharField(max_length=190, blank=True)  # as it was called then
-    message = models.TextField(blank=True)
-    data = models.JSONField(default=dict, blank=True)
+    message = SaidText(blank=True)
+    data = SaidJSON(default=dict, blank=True)
     request_id = models.CharField(max_length=64, blank=True, default=current_id)  # the lines of the log have it too
     created_at = models.DateTimeField(default=timezone.now)
 
