@@ -37,6 +37,7 @@ async function readAgain() {
     if (part.contains(document.activeElement) || part.querySelector("details[open]")) continue;
     const imported = document.importNode(next, true);
     imported.dataset.seen = next.outerHTML;
+    if (part.querySelector("[data-tick]:checked")) imported.querySelector("[data-tick]").checked = true;
     part.replaceWith(imported);
     globalThis.htmx?.process(imported);
   }

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, NotFound
+from apps.common.searching import with_words
 from apps.providers import memory
 from apps.providers.adapters import load_options_of
 from apps.providers.memory import Space
@@ -59,10 +60,7 @@ def models_filtered(
         rows = rows.filter(capabilities__icontains=f'"{capability}"')
     if tier:
         rows = rows.filter(tier=tier)
-    if search:
-        found = Q(key__icontains=search) | Q(display_name__icontains=search) | Q(family__icontains=search)
-        rows = rows.filter(found | Q(provider__display_name__icontains=search) | Q(provider__name__icontains=search))
-    return rows
+    return with_words(rows, search, "key", "display_name", "family", "provider__display_name", "provider__name")
 
 
 def status_counts(rows: QuerySet[AIModel]) -> dict[str, int]:

@@ -46,19 +46,6 @@ def specialized_import(request: Asked) -> HttpResponse:
     )
 
 
-@require_GET
-def models_export(request: Asked) -> StreamingHttpResponse:
-    rows = selectors.models_visible(request.actor)
-    return exported(
-        request,
-        rows,
-        name="models",
-        ordering=("provider__name", "key"),
-        as_record=exchange.model_record,
-        columns=exchange.MODEL_COLUMNS,
-    )
-
-
 @require_http_methods(["GET", "POST"])
 def prices_import(request: Asked) -> HttpResponse:
     request.actor.must_work()

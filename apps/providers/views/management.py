@@ -1,10 +1,9 @@
-"""Pages of the management of models: the list with what is in memory, loading and unloading, who could take over."""
+"""Pages of the management of models: loading and unloading, who could take over, what the team sets."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
-from urllib.parse import urlencode
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
@@ -13,101 +12,22 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.errors import BadInput, OrquestradorError
-from apps.common.paging import page_of
 from apps.providers import selectors, services
 from apps.providers.adapters import load_options_of
-from apps.providers.contract import CAPABILITIES, TIERS
 from apps.providers.errors import DoesNotFit, ModelInUse
-from apps.providers.forms import CAPABILITY_WORDS, TIER_WORDS
+from apps.providers.forms import CAPABILITY_WORDS
 from apps.providers.management_forms import LoadForm, ModelSettingsForm, RecommendForm
-from apps.providers.models import AIModel, Provider
-from apps.providers.selectors.management import FILTERS, STATUSES
+from apps.providers.models import AIModel
+from apps.providers.selectors.management import STATUSES
 from apps.providers.services.fitting import fit_of
 from apps.providers.views.parts import Asked
 
-LIST_LIMIT = 50
-ORDERING = ("provider__priority", "provider__name", "key")
-ASKED = ("status", "provider", "capability", "tier", "search")
-ICONS = {"external": "world", "loaded": "ok", "loading": "loading", "failed": "problem", "not_loaded": "sleeping"}
 
-
-# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-@require_GET
-def model_list(request: Asked) -> HttpResponse:
-    """Every model of the team, what state it is in and what may be done with it."""
-    actor = request.actor
-    asked = {name: request.GET.get(name, "").strip() for name in ASKED}
-    narrowed = {name: value for name, value in asked.items() if name != "status"}
-    within = selectors.models_filtered(selectors.models_visible(actor), **narrowed)
-    rows = selectors.models_filtered(selectors.models_managed(actor), **asked)
-    page = page_of(rows, ordering=ORDERING, limit=LIST_LIMIT, cursor=request.GET.get("cursor", ""))
-    providers = list(Provider.objects.filter(team=actor.team).order_by("priority", "name"))
-    context = {
-        "rows": [_shown(model) for model in page.rows],
-        "asked": asked,
-        "chips": _chips(asked, selectors.status_counts(within)),
-        "more": _more(asked, providers),
-        "next": page.next and _query(asked, cursor=page.next),
-        "previous": page.previous and _query(asked, cursor=page.previous),
-        "is_narrowed": any(asked.values()) or "cursor" in request.GET,
-        "memory": selectors.memory_overview(actor),
-        "has_local": any(provider.is_local for provider in providers),
-        "new": selectors.discoveries_new(actor),
-        "back": request.get_full_path(),
-    }
-    return render(request, "providers/models.html", context)
-
-
-def _shown(model: AIModel) -> dict[str, Any]:
-    return {**selectors.model_row(model), "row": model}
-
-
-def _chips(asked: dict[str, str], counts: dict[str, int]) -> list[dict[str, Any]]:
-    words = {"": gettext_lazy("All"), **{name: STATUSES[name][1] for name in FILTERS}}
-    return [
-        {
-            "label": words[name],
-            "icon": ICONS.get(name, ""),
-            "query": _query(asked, status=name),
-            "is_on": asked["status"] == name,
-            "count": counts[name],
-        }
-        for name in ("", *FILTERS)
-        if not name or counts[name] or asked["status"] == name
-    ]
-
-
-def _more(asked: dict[str, str], providers: list[Provider]) -> list[dict[str, Any]]:
-    """The other filters: a title, and a chip for each value; the one that is on takes itself away."""
-    groups: list[tuple[str, Any, list[tuple[str, Any]]]] = [
-        ("provider", _("Provider"), [(str(provider.public_id), str(provider)) for provider in providers]),
-        ("capability", _("Can do"), [(one, CAPABILITY_WORDS[one]) for one in CAPABILITIES]),
-        ("tier", _("Tier"), [(one, TIER_WORDS[one]) for one in TIERS]),
-    ]
-    return [
-        {
-            "title": title,
-            "chips": [
-                {
-                    "label": label,
-                    "is_on": asked[name] == value,
-                    "query": _query(asked, **{name: "" if asked[name] == value else value}),
-                }
-                for value, label in values
-            ],
-        }
-        for name, title, values in groups
-    ]
-
-
-def _query(asked: dict[str, str], **changes: str) -> str:
-    return "?" + urlencode({name: value for name, value in {**asked, **changes}.items() if value})
-
-
+# ── What is asked of all ──────────────────────────────────────────────────────────────────────────────────────────────
 @require_POST
 def models_refresh(request: Asked) -> HttpResponse:
     """Ask the local servers now."""
