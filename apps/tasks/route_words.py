@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from apps.common.templatetags.orq import cost, duration, percent
@@ -233,7 +234,8 @@ def shown_comparison(measure: str, found: Comparison | None) -> dict[str, str]:
         sign = "−" if value < 0 else "+" if value > 0 else ""
         return f"{sign}{show(abs(value) * factor)}"
 
-    plain = {"a": show(found.a * factor), "b": show(found.b * factor), "p": "< 0.001" if found.p < 0.001 else f"{found.p:.3f}"}
+    p = f"< {number_format(0.001, 3)}" if found.p < 0.001 else number_format(found.p, 3)
+    plain = {"a": show(found.a * factor), "b": show(found.b * factor), "p": p}
     return {**plain, "difference": signed(found.difference), "low": signed(found.low), "high": signed(found.high)}
 
 

@@ -21,9 +21,9 @@ HELD_OUT_PER_KIND = 300
 LOOK_EVERY = 200
 # From the most to the least skilled: key, name for people, the step after which it is taken.
 MODELS = (
-    ("practice-good", "Practice model, good", training.STEPS),
-    ("practice-mediocre", "Practice model, mediocre", 1900),
-    ("practice-bad", "Practice model, bad", 120),
+    ("practice-good", "Orq Mini A", training.STEPS),
+    ("practice-mediocre", "Orq Mini B", 1900),
+    ("practice-bad", "Orq Mini C", 120),
 )
 
 

@@ -36,7 +36,7 @@ function submit() {
   const ready = files();
   if (ready === null || (!content && !ready.length)) return;
   if (content.length > MOST_CHARS) {
-    complain(page.textTooLong.replace("{most}", MOST_CHARS.toLocaleString()).replace("{has}", content.length.toLocaleString()));
+    complain(page.textTooLong.replace("{most}", MOST_CHARS.toLocaleString(document.documentElement.lang)).replace("{has}", content.length.toLocaleString(document.documentElement.lang)));
     return;
   }
   post({ content, files: ready, begin: chosen() });

@@ -69,16 +69,17 @@ function put(line) {
   while (lines.children.length > MOST_LINES) lines.lastElementChild.remove();
 }
 
+const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: "2-digit", month: "2-digit", timeZone: "UTC" });
+
 function rowOf(line) {
   const row = document.getElementById("log-line-template").content.firstElementChild.cloneNode(true);
   const part = (name) => row.querySelector(`[data-part=${name}]`);
   row.id = `line-${line.id}`;
   row.classList.add(`log-${line.level}`);
   const at = new Date(line.created_at);
-  const two = (number) => String(number).padStart(2, "0");
   const time = document.createElement("time");
   time.dateTime = line.created_at;
-  time.textContent = `${two(at.getUTCDate())}/${two(at.getUTCMonth() + 1)} ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}:${two(at.getUTCSeconds())}`;
+  time.textContent = `${day.format(at)} ${at.toISOString().slice(11, 19)}`;
   part("time").append(time);
   const sign = document.getElementById(`log-${line.level}-template`);
   if (sign) {

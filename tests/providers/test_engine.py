@@ -207,7 +207,7 @@ async def test_sigterm_ends_it(host, good):
 def test_it_reads_what_a_file_is(host, good):
     info = host.inspect(good)
     assert (info.architecture, info.quantization, info.context_length) == ("llama", "Q8_0", 16384)
-    assert info.name == "Practice model, good"
+    assert info.name == "Orq Mini A"
     assert 600_000 < info.parameters < 900_000
     assert info.size_bytes == good.stat().st_size
     assert info.kv_bytes_per_token == 2 * 4 * 128 * 2
@@ -276,7 +276,7 @@ async def test_files_dropped_into_the_folder_are_listed_and_served(host, adapter
     }  # fmt: skip
     assert models["broken.gguf"].state == "failed"
     assert "not a GGUF file" in models["broken.gguf"].details["problem"]
-    assert models["practice-good"].display_name == "Practice model, good"
+    assert models["practice-good"].display_name == "Orq Mini A"
     answer = await adapter.complete(ask("add 7 and 8", model="maker/mine.gguf"))
     assert (answer.text, answer.model) == ("15", "maker/mine.gguf")
     assert [model.key for model in await adapter.loaded()] == ["maker/mine.gguf"]

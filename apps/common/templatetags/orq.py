@@ -5,6 +5,7 @@ Money, times and counts follow the reader's language. What is unknown is said to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -13,12 +14,13 @@ from typing import Any
 from django import template
 from django.forms import BoundField, CheckboxInput
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format, get_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from apps.common import codewords
 from apps.common.pictures import icon_svg
 from apps.common.richtext import markdown_html
 from apps.common.status import look_of
@@ -173,6 +175,15 @@ def _words_of_distance() -> None:
     ngettext("in %d day", "in %d days", 1)
 
 
+@register.filter
+def moment(when: datetime | None) -> str:
+    """Day, month and second of a line among many, in the order of the language: 21/11 14:05:09, or 11/21 14:05:09."""
+    if when is None:
+        return UNKNOWN
+    day = re.sub(r"\W?[yY]\W?", "", get_format("SHORT_DATE_FORMAT"))
+    return str(date_format(timezone.localtime(when), f"{day} H:i:s"))
+
+
 # ── Words and pictures ────────────────────────────────────────────────────────────────────────────────────────────
 @register.simple_tag
 def icon(name: str, size: int = 16, label: str = "") -> SafeString:
@@ -247,6 +258,17 @@ def voice(role: str) -> str:
 def tier_word(tier: str) -> str:
     words = {"local": _("Local (free)"), "fast": _("Fast"), "balanced": _("Balanced"), "top": _("Top")}
     return words.get(tier, tier)
+
+
+register.filter("purpose_word", codewords.purpose_word)
+register.filter("category_word", codewords.category_word)
+register.filter("failure_word", codewords.failure_word)
+register.filter("speaker_word", codewords.speaker_word)
+
+
+@register.filter
+def listed_categories(categories: list[str]) -> str:
+    return ", ".join(map(codewords.category_word, categories))
 
 
 @register.filter

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from django.db.models import Count, Max
 from django.utils import timezone
+from django.utils.formats import number_format
 
 from apps.common.said import gettext as _
 from apps.providers import memory
@@ -134,7 +135,9 @@ def in_flight_models(keys: list[int]) -> dict[int, int]:
 
 def size_words(size_bytes: int) -> str:
     """In the decimal units that files are sold by, as on the pages."""
-    return f"{size_bytes / GIGABYTE:.1f} GB" if size_bytes >= GIGABYTE else f"{size_bytes / 10**6:.0f} MB"
+    if size_bytes >= GIGABYTE:
+        return f"{number_format(round(size_bytes / GIGABYTE, 1), 1)} GB"
+    return f"{size_bytes / 10**6:.0f} MB"
 
 
 def _words(model: AIModel, fit: Fit, could_go: list[AIModel]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.contract import TeamCreated
@@ -17,6 +16,8 @@ from apps.providers.models import AIModel, Provider
 from apps.providers.services.sync import listing_store
 
 NAME, PRIORITY = "practice", 900  # after everything that people add
+CALLED = "Orquestrador"  # a name, the same in every language; that it is the built-in engine is said by its kind
+CALLED_BEFORE = ("Built-in engine", "Motor embutido")
 
 
 def builtin_ensure(team_id: int) -> Provider:
@@ -24,8 +25,11 @@ def builtin_ensure(team_id: int) -> Provider:
     provider, _created = Provider.objects.get_or_create(
         team_id=team_id,
         kind="builtin",
-        defaults={"name": NAME, "display_name": _("Built-in engine"), "is_local": True, "priority": PRIORITY},
+        defaults={"name": NAME, "display_name": CALLED, "is_local": True, "priority": PRIORITY},
     )
+    if provider.display_name in CALLED_BEFORE:
+        provider.display_name = CALLED
+        provider.save(update_fields=["display_name", "updated_at"])
     listing_store(provider, _listing(), is_complete=False)
     return provider
 

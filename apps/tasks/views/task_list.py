@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -113,7 +114,7 @@ def _chips(actor: Actor, address: Address) -> list[Chip]:
             str(label),
             address.with_(status=status),
             is_on=chosen == status,
-            count=f"{sum(numbers[one] for one in (selectors.GROUPS[status] if status else every)):,}",
+            count=number_format(sum(numbers[one] for one in (selectors.GROUPS[status] if status else every)), force_grouping=True),
         )
         for status, label in CHIPS
     ]
