@@ -27,6 +27,7 @@ from apps.common.db import again_after_deadlock, close_idle_connections, in_db
 from apps.common.errors import OrquestradorError
 from apps.common.logs import correlation_id
 from apps.common.machine import host_name, machine, worker_name
+from apps.common.said import SaidText
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class LeasedRow(models.Model):
     """A row that a worker carries out, whoever looks on. Give it `created_at` and a `public_id`."""
 
     status = models.CharField(_("status"), max_length=10, choices=WorkStatus.choices, default=WorkStatus.WAITING)
-    error = models.TextField(_("error"), blank=True)
+    error = SaidText(_("error"), blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     lease_owner = models.CharField(max_length=80, blank=True)  # which worker is at it

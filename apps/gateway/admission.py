@@ -72,6 +72,7 @@ class Admitted:
     fallbacks: tuple[str, ...]
     expires_at: datetime | None
     has_budget: bool
+    cuts_loops: bool
     requests: Bucket | None = field(compare=False)
     tokens: Bucket | None = field(compare=False)
 
@@ -172,6 +173,7 @@ def _read(key_of_text: tuple[str, str]) -> Admitted | BadKey:
         fallbacks=tuple(key.fallbacks),
         expires_at=key.expires_at,
         has_budget=key.has_budget,
+        cuts_loops=key.cuts_loops,
         requests=_bucket(key.pk, "requests", key.requests_per_minute),
         tokens=_bucket(key.pk, "tokens", key.tokens_per_minute),
     )

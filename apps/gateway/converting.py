@@ -12,6 +12,7 @@ from asgiref.sync import ThreadSensitiveContext
 from apps.gateway.admission import Admitted
 from apps.gateway.dialects.base import Asked, Dialect, Evidence, encode
 from apps.gateway.holds import PURPOSE
+from apps.gateway.loops import cut_as_json, cuts_loops
 from apps.gateway.names import name_of
 from apps.gateway.passing import question_tokens
 from apps.gateway.wire import Exchange, Outbox
@@ -20,6 +21,8 @@ from apps.providers.contract import ChatRequest, Completion, Delta
 from apps.providers.models import AIModel
 from apps.providers.services.paid import Caller, paid_stream
 from apps.providers.services.usage import cost_of
+from apps.tasks.engine.errors import RunawayAnswer
+from apps.tasks.runner.route_port import Ear
 
 RENEW_AFTER_S = 600.0
 
@@ -69,7 +72,7 @@ async def convert(
     question = question_tokens(asked.raw)
     who.take_tokens(question)
     caller = Caller(who.team_pk, who.owner_pk, PURPOSE, key_id=who.key_id)
-    ending = _Ending(models[0], left_out)
+    ending = _Ending(models[0], left_out, Ear(request) if cuts_loops(who, asked) else None)
     async with ThreadSensitiveContext(), shared.lent() as calls:
         items = _items(calls, models, request, caller, ending, may_restart=not asked.is_stream)
         if asked.is_stream:
@@ -88,16 +91,21 @@ async def convert(
 class _Ending:
     """Who answered at last, and what."""
 
-    def __init__(self, model: AIModel, left_out: tuple[str, ...]) -> None:
-        self.model, self.left_out = model, left_out
-        self.switches = 0
+    def __init__(self, model: AIModel, left_out: tuple[str, ...], ear: Ear | None) -> None:
+        self.model, self.left_out, self.ear = model, left_out, ear
+        self.began = time.monotonic()
         self.completion: Completion
+        self.cut: RunawayAnswer | None = None
 
     @property
     def evidence(self) -> Evidence:
         usage = self.completion.usage
         return Evidence(
-            name_of(self.model), cost_usd=cost_of(self.model, usage), is_estimated=usage.is_estimated, left_out=self.left_out
+            name_of(self.model),
+            cost_usd=cost_of(self.model, usage),
+            is_estimated=usage.is_estimated,
+            left_out=self.left_out,
+            more={"cut": cut_as_json(self.cut)} if self.cut else {},
         )
 
 
@@ -106,14 +114,21 @@ async def _items(
 ) -> AsyncGenerator[Delta | Completion]:
     stream = paid_stream(calls, models[0], request, caller, fallbacks=models[1:], may_restart=may_restart)
     async with aclosing(stream) as items:
-        async for item in items:
-            if isinstance(item, Switched):
-                ending.model = item.to_model
-            elif isinstance(item, Completion):
-                ending.completion = item
-                yield item
-            elif isinstance(item, Delta):
-                yield item
+        try:
+            async for item in items:
+                if isinstance(item, Switched):
+                    ending.model = item.to_model
+                elif isinstance(item, Completion):
+                    ending.completion = item
+                    yield item
+                elif isinstance(item, Delta):
+                    yield item
+                    if ending.ear is not None:
+                        await ending.ear.hear(item, items)
+        except RunawayAnswer as error:
+            assert ending.ear is not None
+            ending.cut, ending.completion = error, ending.ear.so_far(ending.model.key, ending.began)
+            yield ending.completion
 
 
 async def _stream(

@@ -45,6 +45,12 @@ class VirtualKeyForm(RefusableForm):
     expires_on = forms.DateField(
         label=_("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
+    cuts_loops = forms.BooleanField(
+        label=_("Cut answers that go round in circles"),
+        required=False,
+        initial=True,
+        help_text=_("Of models asked for by name, while they stream. Off: what a model says goes on, whatever it costs."),
+    )
     is_active = forms.BooleanField(label=_("In use"), required=False, initial=True)
 
     def __init__(self, data: Any = None, *, key: VirtualKey | None = None, budget: Budget | None = None) -> None:
@@ -65,7 +71,7 @@ class VirtualKeyForm(RefusableForm):
 
 
 def _of(key: VirtualKey, budget: Budget | None) -> dict[str, Any]:
-    same = ("name", "requests_per_minute", "tokens_per_minute", "is_active")
+    same = ("name", "requests_per_minute", "tokens_per_minute", "cuts_loops", "is_active")
     return {
         **{field: getattr(key, field) for field in same},
         "allowed_models": "\n".join(key.allowed_models),

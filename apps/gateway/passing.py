@@ -21,6 +21,7 @@ from apps.gateway.admission import Admitted
 from apps.gateway.dialects.base import OURS, Asked, Dialect, Evidence, Tap, decode
 from apps.gateway.dialects.events import Cutter, with_field
 from apps.gateway.ledger import Entry, Ledger
+from apps.gateway.loops import Watch, cut_as_json, cuts_loops
 from apps.gateway.names import name_of
 from apps.gateway.wire import Exchange, Outbox
 from apps.providers.adapters.answer import CHARACTERS_PER_TOKEN
@@ -111,7 +112,8 @@ async def _whole(exchange: Exchange, asked: Asked, dialect: Dialect, entry: Entr
 
 
 async def _stream(exchange: Exchange, asked: Asked, dialect: Dialect, entry: Entry, passage: Passage, ledger: Ledger) -> None:
-    tap = dialect.tap(asked)
+    watch = Watch() if cuts_loops(entry.who, asked) else None
+    tap = dialect.tap(asked, watch)
 
     async def produce(outbox: Outbox) -> None:
         try:
@@ -125,11 +127,12 @@ async def _stream(exchange: Exchange, asked: Asked, dialect: Dialect, entry: Ent
             await asyncio.shield(passage.aclose())
             raise
         usage = tap.usage or _estimated(entry, tap.heard)
-        evidence = _evidence(entry, usage, ledger.end(entry, usage, error_code=tap.error_code))
-        outbox.put(tap.end(evidence))
+        cost_usd = ledger.end(entry, usage, error_code=tap.error_code)
+        outbox.put(tap.end(_evidence(entry, usage, cost_usd, watch), usage))
         outbox.close()
-        await _drain(passage)
-        await passage.aclose(is_whole=True)
+        if not tap.is_cut:
+            await _drain(passage)
+        await passage.aclose(is_whole=not tap.is_cut)
 
     await exchange.stream(produce, Evidence(name_of(entry.model)).headers())
 
@@ -230,8 +233,9 @@ def _checked(data: bytes, passage: Passage) -> dict[str, Any]:
     return answer
 
 
-def _evidence(entry: Entry, usage: Usage, cost_usd: Decimal | None) -> Evidence:
-    return Evidence(name_of(entry.model), cost_usd=cost_usd, is_estimated=usage.is_estimated)
+def _evidence(entry: Entry, usage: Usage, cost_usd: Decimal | None, watch: Watch | None = None) -> Evidence:
+    more = {"cut": cut_as_json(watch.error)} if watch is not None and watch.error is not None else {}
+    return Evidence(name_of(entry.model), cost_usd=cost_usd, is_estimated=usage.is_estimated, more=more)
 
 
 def _estimated(entry: Entry, heard: int) -> Usage:

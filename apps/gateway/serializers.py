@@ -31,6 +31,9 @@ class _LimitsSerializer(serializers.Serializer):
     requests_per_minute = serializers.IntegerField(min_value=1, max_value=1_000_000_000, required=False, allow_null=True)
     tokens_per_minute = serializers.IntegerField(min_value=1, max_value=1_000_000_000, required=False, allow_null=True)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    cuts_loops = serializers.BooleanField(
+        required=False, help_text="Whether answers of models asked for by name are cut when they go round in circles."
+    )
     budget = serializers.DecimalField(
         source="budget_usd",
         min_value=0,
@@ -67,8 +70,8 @@ class VirtualKeySerializer(PublicSerializer):
         model = VirtualKey
         fields = (
             "id", "name", "ending", "owner", "state", "is_active", "models", "fallbacks", "requests_per_minute",
-            "tokens_per_minute", "expires_at", "budget", "budget_period", "budget_spent", "budget_renews_at", "spent", "calls",
-            "last_used_at", "created_at", "updated_at",
+            "tokens_per_minute", "expires_at", "cuts_loops", "budget", "budget_period", "budget_spent", "budget_renews_at",
+            "spent", "calls", "last_used_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 

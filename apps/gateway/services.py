@@ -24,7 +24,7 @@ ENDING = 4
 MOST_PER_MINUTE = 1_000_000_000
 MOST_NAMES = 200
 _CHANGEABLE = frozenset(
-    ("name", "allowed_models", "fallbacks", "requests_per_minute", "tokens_per_minute", "expires_at", "is_active")
+    "name allowed_models fallbacks requests_per_minute tokens_per_minute expires_at cuts_loops is_active".split()
 )
 
 
@@ -33,7 +33,8 @@ def virtual_key_create(
 ) -> tuple[VirtualKey, str]:
     """A key of the actor's own, and its text, which nobody can read again.
 
-    `limits`: allowed_models, fallbacks (names as the gateway has them), requests_per_minute, tokens_per_minute, expires_at.
+    `limits`: allowed_models, fallbacks (names as the gateway has them), requests_per_minute, tokens_per_minute, expires_at,
+    cuts_loops (true where it is not said: answers of models asked for by name are cut when they go round in circles).
     `budget_usd` is the most it may spend in a day or a month. Raises BadInput by field.
     """
     actor.must_work()
@@ -60,7 +61,7 @@ def virtual_key_update(actor: Actor, key: VirtualKey, **changes: Any) -> Virtual
     period = changes.pop("budget_period", None)
     _set(key, **changes)
     with transaction.atomic():
-        key.save()
+        key.save(update_fields=[*changes, "updated_at"])  # when it was last used is written meanwhile
         if budget_usd is None:
             for budget in budgets_of(key):
                 budget_delete(actor, budget)
@@ -119,8 +120,9 @@ def _set(key: VirtualKey, **changes: Any) -> None:
             setattr(key, field, _limit(changes[field], field))
     if "expires_at" in changes:
         key.expires_at = changes["expires_at"]
-    if "is_active" in changes:
-        key.is_active = bool(changes["is_active"])
+    for field in ("cuts_loops", "is_active"):
+        if field in changes:
+            setattr(key, field, bool(changes[field]))
 
 
 def _names(names: Sequence[str], field: str) -> list[str]:

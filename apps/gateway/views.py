@@ -32,7 +32,7 @@ STATES = (("good", gettext_lazy("In use")), ("off", gettext_lazy("Switched off")
 ORDERS: dict[str, tuple[str, ...]] = {"": ("name",), "used": ("-last_used_at",), "spend": ("-spent_sum",)}
 ORDER_WORDS = {"": gettext_lazy("By name"), "used": gettext_lazy("Last used first"), "spend": gettext_lazy("Dearest first")}
 COLUMNS = (
-    *("id", "name", "ending", "owner", "state", "models", "fallbacks", "requests_per_minute", "tokens_per_minute"),
+    *("id", "name", "ending", "owner", "state", "models", "fallbacks", "requests_per_minute", "tokens_per_minute", "cuts_loops"),
     *("budget", "budget_period", "spent_in_30_days", "calls_in_30_days", "created_at", "last_used_at", "expires_at"),
 )
 

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 
 from apps.accounts.models import Role
 from apps.gateway.models import VirtualKey
-from apps.gateway.services import virtual_key_create
+from apps.gateway.services import virtual_key_create, virtual_key_update
 from apps.providers.models import Budget
 from tests.factories import make_actor
 
@@ -123,3 +123,19 @@ def test_the_list_takes_as_many_queries_for_many_keys_as_for_one(client, actor, 
     client.get("/gateway/keys/")
     with django_assert_max_num_queries(10):
         assert client.get("/gateway/keys/").content.count(b"row-link") == 10
+
+
+def test_a_key_cuts_loops_unless_it_is_told_not_to(api):
+    made = api.post("/api/gateway/keys/", {"name": "Editor"}, format="json").json()
+    assert made["cuts_loops"] is True
+    changed = api.patch(f"/api/gateway/keys/{made['id']}/", {"cuts_loops": False}, format="json").json()
+    assert changed["cuts_loops"] is False
+
+
+def test_saving_a_key_leaves_alone_what_is_written_meanwhile(actor):
+    key, _text = virtual_key_create(actor, name="Editor")
+    now = timezone.now()
+    VirtualKey.objects.filter(pk=key.pk).update(last_used_at=now, is_active=False)
+    virtual_key_update(actor, key, name="Editor 2")
+    key.refresh_from_db()
+    assert (key.name, key.last_used_at, key.is_active) == ("Editor 2", now, False)

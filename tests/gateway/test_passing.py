@@ -192,7 +192,7 @@ async def test_a_slow_reader_holds_up_neither_its_row_nor_anybody_else(gateway, 
     long = [event(words("x" * 20_000)) for _ in range(200)]
     async with BytesServer(chunked(SSE, *long, event(words(finish="stop")), event(COUNTS), DONE)) as server:
         await in_thread(model_at)(server.url, name="acme")
-        key = await in_thread(key_of)()
+        key = await in_thread(key_of)(cuts_loops=False)
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.http.base_url.port, limit=1024)
         body = json.dumps({**ASKED, "stream": True}).encode()
         head = (

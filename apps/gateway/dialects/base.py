@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from apps.common.contract import as_text
 from apps.common.errors import OrquestradorError
+from apps.gateway.dialects.taps import Hears
 from apps.gateway.errors import BadBody, Kind, Refused
 from apps.providers import errors as provider_errors
 from apps.providers.contract import ChatRequest, Completion, Delta, Usage
@@ -24,7 +26,7 @@ from apps.providers.contract import ChatRequest, Completion, Delta, Usage
 OURS = ("fallbacks", "orq")  # fields of a request that are for us and go no further
 MOST_ANSWERS = 8
 MOST_TOOLS = 512
-encode = msgspec.json.Encoder().encode
+encode = msgspec.json.Encoder(enc_hook=as_text).encode
 decode = msgspec.json.Decoder().decode
 
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -130,13 +132,17 @@ class Tap(Protocol):
     error_code: str
 
     @property
+    def is_cut(self) -> bool:
+        """It went round in circles and is over, though its server would go on."""
+
+    @property
     def usage(self) -> Usage | None: ...
 
     def feed(self, event: bytes) -> bytes:
         """What the client gets of it; b"" for what is held back."""
 
-    def end(self, evidence: Evidence) -> bytes:
-        """What was held back, with the evidence in its last piece."""
+    def end(self, evidence: Evidence, usage: Usage) -> bytes:
+        """What was held back, with the evidence in its last piece; of an answer that was cut, the end that it lacks."""
 
 
 class Writer(Protocol):
@@ -166,7 +172,7 @@ class Dialect(Protocol):
     def usage_of(self, answer: Mapping[str, Any]) -> Usage | None: ...
     def whole(self, completion: Completion, asked: Asked, evidence: Evidence) -> dict[str, Any]: ...
     def writer(self, asked: Asked, name: str) -> Writer: ...
-    def tap(self, asked: Asked) -> Tap: ...
+    def tap(self, asked: Asked, watch: Hears | None) -> Tap: ...
     def error(self, told: Told, request_id: str) -> bytes: ...
     def error_event(self, told: Told, request_id: str) -> bytes: ...
 

@@ -24,6 +24,7 @@ from apps.gateway.dialects.base import (
     left_out_of,
 )
 from apps.gateway.dialects.events import data_of, event_of, with_field, words_in
+from apps.gateway.dialects.taps import Hears, ListeningTap
 from apps.gateway.errors import BadBody
 from apps.providers.contract import ChatRequest, Completion, Delta, Message, Role, ToolCall, Usage
 
@@ -117,8 +118,8 @@ class Chat:
     def writer(self, asked: Asked, name: str) -> _Writer:
         return _Writer(asked)
 
-    def tap(self, asked: Asked) -> _Tap:
-        return _Tap(asked)
+    def tap(self, asked: Asked, watch: Hears | None) -> _Tap:
+        return _Tap(asked, watch)
 
     def error(self, told: Told, request_id: str) -> bytes:
         return openai.error_body(told)
@@ -127,14 +128,14 @@ class Chat:
         return event_of({"error": openai.error_object(told)})
 
 
-class _Tap:
+class _Tap(ListeningTap):
     """Lets chunks pass. The last one is held until the counts are there, which stand behind it."""
 
-    def __init__(self, asked: Asked) -> None:
+    TEXT = re.compile(rb'"content"\s*:\s*"((?:[^"\\]|\\.)+)"')
+
+    def __init__(self, asked: Asked, watch: Hears | None) -> None:
+        super().__init__(watch)
         self.usage: Usage | None = None
-        self.heard = 0
-        self.has_ended = self.is_over = False
-        self.error_code = ""
         self._wants_usage = wants_usage(asked)
         self._held = b""
         self._has_finished = False
@@ -143,21 +144,29 @@ class _Tap:
         if event.startswith(b"data: [DONE]") or event.startswith(b"data:[DONE]"):
             self.has_ended = self.is_over = True
             return b""
-        if _USAGE.search(event) and not self._take_usage(event):
+        if b'"usage"' in event and _USAGE.search(event) and not self._take_usage(event):
             return b""
         if _FINISH.search(event) or (self._has_finished and self._held):
             self._has_finished = self.has_ended = True
             before, self._held = self._held, event
             self.heard += words_in(event)
             return before
-        if _ERROR.search(event):
+        if b"error" in event and _ERROR.search(event):
             self.error_code = "interrupted"
-        self.heard += words_in(event)
+        self.hear(event)
         return event
 
-    def end(self, evidence: Evidence) -> bytes:
-        last = with_field(self._held, "orq", evidence.as_json()) if self._held else b""
-        return last + DONE
+    def end(self, evidence: Evidence, usage: Usage) -> bytes:
+        first, last = self._cut_end(usage) if self.is_cut else (b"", self._held)
+        return first + (with_field(last, "orq", evidence.as_json()) if last else b"") + DONE
+
+    def _cut_end(self, usage: Usage) -> tuple[bytes, bytes]:
+        """The chunk that says "length", and the counts for who asked for them."""
+        shape = {name: value for name, value in self._latest_piece.items() if name not in ("choices", "usage")}
+        last = event_of({**shape, "choices": [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}]})
+        if not self._wants_usage:
+            return b"", last
+        return last, event_of({**shape, "choices": [], "usage": usage_out(usage)})
 
     def _take_usage(self, event: bytes) -> bool:
         """Whether the client is to see this event: the one that is there for the counts alone is only for who asked for it."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.gateway.dialects import openai
 from apps.gateway.dialects.base import Asked, Evidence, Told
 from apps.gateway.dialects.events import event_of
+from apps.gateway.dialects.taps import Hears
 from apps.gateway.errors import BadBody
 from apps.providers.contract import Completion, Usage
 
@@ -49,7 +50,7 @@ class Embeddings:
     def writer(self, asked: Asked, name: str) -> NoReturn:
         raise AssertionError("embeddings do not stream")
 
-    def tap(self, asked: Asked) -> NoReturn:
+    def tap(self, asked: Asked, watch: Hears | None) -> NoReturn:
         raise AssertionError("embeddings do not stream")
 
     def error(self, told: Told, request_id: str) -> bytes:

@@ -21,7 +21,8 @@ from apps.gateway.dialects.base import (
     encode,
     left_out_of,
 )
-from apps.gateway.dialects.events import data_of, event_of, with_field, words_in
+from apps.gateway.dialects.events import data_of, event_of, with_field
+from apps.gateway.dialects.taps import Hears, ListeningTap
 from apps.gateway.errors import BadBody, Kind
 from apps.providers.adapters.answer import count_in
 from apps.providers.contract import ChatRequest, Completion, Delta, Message, ToolCall, Usage
@@ -118,8 +119,8 @@ class Messages:
     def writer(self, asked: Asked, name: str) -> _Writer:
         return _Writer(asked)
 
-    def tap(self, asked: Asked) -> _Tap:
-        return _Tap()
+    def tap(self, asked: Asked, watch: Hears | None) -> _Tap:
+        return _Tap(watch)
 
     def error(self, told: Told, request_id: str) -> bytes:
         if told.said:
@@ -131,24 +132,26 @@ class Messages:
         return event_of({"type": "error", "error": error, "request_id": request_id}, "error")
 
 
-class _Tap:
+class _Tap(ListeningTap):
     """Lets events pass. Their counts are cumulative, so that later ones replace earlier ones."""
 
-    def __init__(self) -> None:
-        self.heard = 0
-        self.has_ended = self.is_over = False
-        self.error_code = ""
+    TEXT = re.compile(rb'"text"\s*:\s*"((?:[^"\\]|\\.)+)"')
+
+    def __init__(self, watch: Hears | None) -> None:
+        super().__init__(watch)
         self._counts: dict[str, Any] = {}
         self._held = b""
 
     @property
     def usage(self) -> Usage | None:
-        return usage_in(self._counts) if "output_tokens" in self._counts and self.has_ended else None
+        """None for an answer that was cut: what was counted at its beginning says nothing of its end."""
+        is_whole = self.has_ended and not self.is_cut
+        return usage_in(self._counts) if is_whole and "output_tokens" in self._counts else None
 
     def feed(self, event: bytes) -> bytes:
         found = _TYPE.search(event)
         if found is None:
-            self.heard += words_in(event)
+            self.hear(event)
             return event
         match found[1]:
             case b"message_stop":
@@ -166,8 +169,17 @@ class _Tap:
                     self._counts |= {name: value for name, value in (counts or {}).items() if value is not None}
         return event
 
-    def end(self, evidence: Evidence) -> bytes:
+    def end(self, evidence: Evidence, usage: Usage) -> bytes:
+        if self.is_cut:
+            return self._cut_end(evidence, usage)
         return with_field(self._held, "orq", evidence.as_json()) if self._held else b""
+
+    def _cut_end(self, evidence: Evidence, usage: Usage) -> bytes:
+        """The block that is open is closed, and the message ends as one that had no room for more."""
+        closed = _event("content_block_stop", index=self._latest_piece.get("index", 0))
+        stop = {"stop_reason": _STOPS["length"], "stop_sequence": None}
+        stopped = _event("message_delta", delta=stop, usage={"output_tokens": usage.output_tokens})
+        return closed + stopped + _event("message_stop", orq=evidence.as_json())
 
 
 class _Writer:

@@ -12,7 +12,8 @@ from apps.gateway.dialects import openai
 from apps.gateway.dialects.base import Asked, Evidence, Told, check_image, check_number, check_tool, left_out_of
 from apps.gateway.dialects.chat import parts_of
 from apps.gateway.dialects.events import data_of, event_of, words_in
-from apps.gateway.dialects.responses_out import ResponseWriter, response_object
+from apps.gateway.dialects.responses_out import ResponseWriter, cut_response, response_object
+from apps.gateway.dialects.taps import Hears, ListeningTap
 from apps.gateway.errors import BadBody
 from apps.providers.contract import ChatRequest, Completion, Message, ToolCall, Usage
 
@@ -78,8 +79,8 @@ class Responses:
     def writer(self, asked: Asked, name: str) -> ResponseWriter:
         return ResponseWriter(asked)
 
-    def tap(self, asked: Asked) -> _Tap:
-        return _Tap()
+    def tap(self, asked: Asked, watch: Hears | None) -> _Tap:
+        return _Tap(watch)
 
     def error(self, told: Told, request_id: str) -> bytes:
         return openai.error_body(told)
@@ -89,14 +90,16 @@ class Responses:
         return event_of(about, "error")
 
 
-class _Tap:
+class _Tap(ListeningTap):
     """Lets events pass. The last one has the whole answer with its counts in it."""
 
-    def __init__(self) -> None:
+    TEXT = re.compile(rb'"delta"\s*:\s*"((?:[^"\\]|\\.)+)"')
+
+    def __init__(self, watch: Hears | None) -> None:
+        super().__init__(watch)
         self.usage: Usage | None = None
-        self.heard = 0
-        self.has_ended = self.is_over = False
-        self.error_code = ""
+        self._created = b""
+        self._shown: list[bytes] = []  # the words of the message that is being written
         self._last: dict[str, Any] | None = None
 
     def feed(self, event: bytes) -> bytes:
@@ -110,11 +113,20 @@ class _Tap:
             self.error_code = "interrupted"
             self.has_ended = self.is_over = True
             return event
-        if b".delta" in event:
+        if b'"response.output_text.delta"' in event:
+            self._shown += self.TEXT.findall(event)
+            self.hear(event)
+        elif b".delta" in event:
             self.heard += words_in(event)
+        elif b'"response.created"' in event:
+            self._created = event
+        elif b'"response.output_text.done"' in event:
+            self._shown.clear()
         return event
 
-    def end(self, evidence: Evidence) -> bytes:
+    def end(self, evidence: Evidence, usage: Usage) -> bytes:
+        if self.is_cut:
+            return cut_response(data_of(self._created), self._latest_piece, b"".join(self._shown), usage, evidence)
         if self._last is None:
             return b""
         self._last["response"]["orq"] = evidence.as_json()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from apps.gateway.dialects.base import Asked, Evidence
+from apps.gateway.dialects.base import Asked, Evidence, decode
 from apps.gateway.dialects.events import event_of
 from apps.providers.contract import Completion, Delta, ToolCall, Usage
 
@@ -33,6 +33,24 @@ def usage_out(usage: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         "total_tokens": usage.input_tokens + usage.output_tokens,
     }
+
+
+def cut_response(created: Any, latest: Mapping[str, Any], escaped: bytes, usage: Usage, evidence: Evidence) -> bytes:
+    """The events that end a response which was cut in its message. `latest` is the last event of it, `escaped` all its words."""
+    text = decode(b'"%s"' % escaped)
+    place = {name: latest.get(name) for name in ("item_id", "output_index", "content_index")}
+    item = {**_item("message", latest.get("item_id", ""), text), "status": "incomplete"}
+    head = created["response"] if isinstance(created, dict) else {}
+    cut = {"status": "incomplete", "incomplete_details": {"reason": _INCOMPLETE["length"]}, "output": [item]}
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("response.output_text.done", {**place, "text": text, "logprobs": []}),
+        ("response.content_part.done", {**place, "part": _part("message", text)}),
+        ("response.output_item.done", {"output_index": latest.get("output_index"), "item": item}),
+        ("response.incomplete", {"response": {**head, **cut, "usage": usage_out(usage), "orq": evidence.as_json()}}),
+    ]
+    number = latest.get("sequence_number", 0)
+    events = (event_of({"type": kind, "sequence_number": number + at, **about}, kind) for at, (kind, about) in enumerate(told, 1))
+    return b"".join(events)
 
 
 class ResponseWriter:

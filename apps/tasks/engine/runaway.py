@@ -36,11 +36,15 @@ def repeated_unit(text: str) -> str | None:
     >>> repeated_unit("Start. " + "The sky is blue today. " * 40) is not None
     True
     """
-    for length in range(SHORTEST_UNIT_CHARS, len(text) // TIMES + 1):
+    size = len(text)
+    end, least = text[-SHORTEST_UNIT_CHARS:], size - SHORTEST_UNIT_CHARS - size // TIMES
+    at = size - SHORTEST_UNIT_CHARS
+    while (at := text.rfind(end, max(0, least), at + SHORTEST_UNIT_CHARS - 1)) >= 0:  # where the end stood before, nearest first
+        length = size - SHORTEST_UNIT_CHARS - at
         unit = text[-length:]
-        if text[-2 * length : -length] == unit:
+        if length >= SHORTEST_UNIT_CHARS and text.endswith(unit * TIMES):
             times = max(TIMES, -(-_run_chars(unit) // length))
-            if len(text) >= length * times and text.endswith(unit * times):
+            if size >= length * times and text.endswith(unit * times):
                 return unit
     return None
 
