@@ -6,13 +6,14 @@ import uuid
 from typing import Any
 
 from django.contrib.sessions.models import Session
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, SignIn, Team, User
 from apps.accounts.services import actor_for, token_hash
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 
 
 def teams_visible(actor: Actor) -> QuerySet[Team]:
@@ -37,9 +38,7 @@ def members_list(actor: Actor) -> QuerySet[Membership]:
 
 def members_filtered(actor: Actor, *, search: str = "", role: str = "") -> QuerySet[Membership]:
     """Those of the role with each of the words in their name or address."""
-    rows = members_list(actor)
-    for word in search.split():
-        rows = rows.filter(Q(user__name__icontains=word) | Q(user__email__icontains=word))
+    rows = with_words(members_list(actor), search, "user__name", "user__email")
     return rows.filter(role=role) if role else rows
 
 

@@ -5,26 +5,30 @@ Rows that are only marked as deleted are known again by the moment. Small ones t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.core import serializers
 from django.core.serializers.base import DeserializationError
-from django.db import DatabaseError, transaction
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import ngettext
 
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
+from apps.common.ticked import do_each
 
 IN_SESSION = "deleted"
-MOST_KEPT = 100  # rows that are kept whole
-_NOT_AGAIN = gettext_lazy("It cannot be brought back: another has its place by now, or what it names is gone.")
+MOST_KEPT = 200  # rows that are kept whole: they weigh on every request of the session until they are offered
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,9 @@ def remember_deleted(request: HttpRequest, kind: str, moment: datetime | None, n
 
 
 def remember_rows(request: HttpRequest, kind: str, rows: Iterable[Model]) -> None:
-    """These rows are gone: keep them as they were. Call it before they lose their key."""
-    kept = list(rows)[:MOST_KEPT]
-    if kept:
+    """These rows are gone: keep them as they were, with the keys that they had. Of more than `MOST_KEPT` none is kept."""
+    kept = list(rows)
+    if 0 < len(kept) <= MOST_KEPT:
         whole = serializers.serialize("json", kept)
         _keep(request, kind, {"moment": timezone.now().isoformat(), "number": len(kept), "rows": whole})
 
@@ -52,13 +56,47 @@ def remember_rows(request: HttpRequest, kind: str, rows: Iterable[Model]) -> Non
 def take_deleted(request: HttpRequest, kind: str) -> Undo | None:
     """The last deletion of the kind, the first time that it is asked for."""
     found = _all(request).get(kind)
-    if found is None or found.get("was_offered"):
+    if found is None:
         return None
-    if "rows" in found:
+    if "rows" in found and not found.get("was_offered"):
         _keep(request, kind, {**found, "was_offered": True})
     else:
         _forget(request, kind)
-    return Undo(found["moment"], found["number"])
+    return None if found.get("was_offered") else Undo(found["moment"], found["number"])
+
+
+def delete_each(
+    request: HttpRequest, kind: str, rows: QuerySet, ids: Sequence[uuid.UUID], delete: Callable[[Any], object]
+) -> Outcome:
+    """`delete` each of the `rows` that has one of the ids, and keep what is gone, to be brought back."""
+    gone: list[Model] = []
+
+    def remove(row: Model) -> None:
+        before = copy(row)
+        delete(row)
+        gone.append(before)
+
+    outcome = do_each(rows, ids, remove)
+    remember_rows(request, kind, gone)
+    return outcome
+
+
+def brought_back(request: HttpRequest, kind: str, back: str, restore: Callable[[list[Any]], int]) -> HttpResponse:
+    """Give `restore` the rows of the last deletion, say what came of it, and go back."""
+    try:
+        number = restore(take_rows(request, kind))
+    except Conflict as error:
+        messages.error(request, error.message)
+    else:
+        say_brought_back(request, number)
+    return redirect(back)
+
+
+def say_brought_back(request: HttpRequest, number: int) -> None:
+    if number:
+        messages.success(request, ngettext("%(n)s is back.", "%(n)s are back.", number) % {"n": number})
+    else:
+        messages.warning(request, _("There was nothing left to bring back."))
 
 
 def moment_of(request: HttpRequest) -> datetime:
@@ -82,37 +120,6 @@ def take_rows(request: HttpRequest, kind: str) -> list[Model]:
         return [one.object for one in serializers.deserialize("json", found["rows"], ignorenonexistent=True)]
     except DeserializationError as error:
         raise Conflict(_("It cannot be brought back any more.")) from error
-
-
-def rows_again(rows: Iterable[Model], before: Callable[[Any], object]) -> int:
-    """Store the rows again, all or none, each after `before`, which refuses what is not the actor's. Gives how many.
-
-    Raises Conflict where meanwhile another has their place, or what they refer to is gone.
-    """
-    number = 0
-    try:
-        with transaction.atomic():
-            for row in rows:
-                before(row)
-                _must_find_what_it_names(row)
-                row.save_base(raw=True, force_insert=True)  # raw: it keeps the time at which it was made
-                number += 1
-    except DatabaseError as error:
-        raise Conflict(str(_NOT_AGAIN)) from error
-    return number
-
-
-def _must_find_what_it_names(row: Model) -> None:
-    """SQLite would complain only at the end of the request."""
-    for field in row._meta.concrete_fields:
-        value = getattr(row, field.attname) if field.is_relation else None
-        if value is not None and not _is_there(field, value):
-            raise Conflict(str(_NOT_AGAIN))
-
-
-def _is_there(field: Any, value: Any) -> bool:
-    there: bool = field.related_model._base_manager.filter(**{field.target_field.attname: value}).exists()
-    return there
 
 
 def _all(request: HttpRequest) -> dict[str, dict[str, Any]]:

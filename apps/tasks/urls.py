@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.tasks.views import ab, audit, cached, checking, logs, orchestrator, routing_settings, rules, spend, task_list, try_it
+from apps.tasks.views import (
+    ab,
+    audit,
+    cached,
+    checking,
+    logs,
+    orchestrator,
+    routing_settings,
+    rules,
+    spend,
+    steps,
+    task_list,
+    try_it,
+)
 from apps.tasks.views import tasks as views
 
 app_name = "tasks"
@@ -24,6 +37,9 @@ urlpatterns = [
     path("tasks/<uuid:id>/delete/", views.task_delete, name="delete"),
     path("tasks/<uuid:id>/<slug:action>/", views.task_act, name="act"),
     path("tasks/steps/<uuid:id>/retry/", views.step_retry, name="retry"),
+    path("subtasks/", steps.step_list, name="steps"),
+    path("subtasks/export/", steps.steps_export, name="steps_export"),
+    path("subtasks/<uuid:id>/", steps.step_page, name="step"),
     path("spend/", spend.call_list, name="spend"),
     path("spend/export/", spend.calls_export, name="spend_export"),
     path("spend/<uuid:id>/", spend.call_page, name="spend_call"),
@@ -41,6 +57,8 @@ urlpatterns = [
     path("orchestrator/rules/", rules.rule_list, name="rules"),
     path("orchestrator/rules/export/", rules.rules_export, name="rules_export"),
     path("orchestrator/rules/import/", rules.rules_import, name="rules_import"),
+    path("orchestrator/rules/bulk/", rules.rules_bulk, name="rules_bulk"),
+    path("orchestrator/rules/undo/", rules.rules_undo, name="rules_undo"),
     path("orchestrator/rules/new/", rules.rule_new, name="rule_new"),
     path("orchestrator/rules/<uuid:rule_id>/", rules.rule_edit, name="rule"),
     path("orchestrator/rules/<uuid:rule_id>/switch/", rules.rule_switch, name="rule_switch"),
@@ -58,6 +76,7 @@ urlpatterns = [
     path("orchestrator/checking/runs/<uuid:validator_run_id>/parts/", checking.run_parts, name="checking_parts"),
     path("orchestrator/checking/runs/<uuid:validator_run_id>/stop/", checking.run_halt, name="checking_stop"),
     path("orchestrator/checking/runs/<uuid:validator_run_id>/delete/", checking.run_remove, name="checking_delete"),
+    path("orchestrator/checking/rules/undo/", checking.rules_undo, name="verifying_rules_undo"),
     path("orchestrator/checking/rules/new/", checking.rule_new, name="verifying_rule_new"),
     path("orchestrator/checking/rules/<uuid:verifying_rule_id>/", checking.rule_edit, name="verifying_rule"),
     path("orchestrator/checking/rules/<uuid:verifying_rule_id>/delete/", checking.rule_remove, name="verifying_rule_delete"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
-from apps.accounts.models import Role
-from apps.providers.models import Budget, ProviderKey
-from tests.factories import make_actor, provider_of, specialized_ai_of
+from apps.accounts.models import Membership, Role
+from apps.providers.models import Budget, CreditUsage, ExternalAccount, ProviderKey
+from tests.factories import account_of, make_actor, provider_of, specialized_ai_of
 
 pytestmark = pytest.mark.django_db
 
@@ -135,3 +137,57 @@ def test_the_people_of_a_team_are_found_by_words_and_role(actor: Actor, django_a
     by_words = browser.get("/settings/team/?search=" + actor.user.email).context["members"]
     assert [row.user for row in by_words] == [actor.user]
     assert "Nobody matches" in browser.get("/settings/team/?search=xyzzy").content.decode()
+
+
+def test_ticked_budgets_are_taken_out_of_force_deleted_and_brought_back_with_what_was_spent(actor: Actor) -> None:
+    one, other = budget_of(actor, "One"), budget_of(actor, "Other", "person", actor.user)
+    foreign, browser = budget_of(make_actor(), "Foreign"), browser_of(actor)
+    body = {"id": [str(row.public_id) for row in (one, foreign)]}
+    said = browser.post("/budgets/bulk/", {**body, "deed": "off"}, follow=True).content.decode()
+    assert "1 budget is no longer in force" in said and "not there any more" in said
+    assert dict(Budget.objects.values_list("name", "is_active")) == {"One": False, "Other": True, "Foreign": True}
+    page = browser.post("/budgets/bulk/", {**body, "deed": "delete"}, follow=True)
+    assert "1 was deleted." in page.content.decode() and set(Budget.objects.all()) == {other, foreign}
+    CreditUsage.objects.create(team=actor.team, owner=actor.user, purpose="chat", cost_usd=Decimal("1.5"))
+    undo = {"moment": page.context["undo"].moment}
+    assert "1 is back" in browser.post("/budgets/undo/", undo, follow=True).content.decode()
+    again = Budget.objects.get(public_id=one.public_id)
+    assert (again.pk, again.name, again.spent_usd) == (one.pk, "One", Decimal("1.5"))
+    assert abs(again.created_at - one.created_at) < timedelta(milliseconds=1)
+    assert "nothing left to bring back" in browser.post("/budgets/undo/", undo, follow=True).content.decode()
+
+
+def test_a_budget_is_deleted_on_its_page_and_brought_back_only_by_who_may_change_it(actor: Actor) -> None:
+    row, browser = budget_of(actor, "Ours"), browser_of(actor)
+    page = browser.post(f"/budgets/{row.public_id}/delete/", follow=True)
+    undo = {"moment": page.context["undo"].moment}
+    Membership.objects.filter(user=actor.user).update(role=Role.MEMBER)
+    assert browser.post("/budgets/undo/", undo).status_code == 403 and not Budget.objects.exists()
+
+
+def test_what_was_deleted_does_not_come_back_in_another_team_or_where_its_key_is_gone(actor: Actor) -> None:
+    browser, key = browser_of(actor), key_of(actor, "Key")
+    row = account_of(actor)
+    ExternalAccount.objects.filter(pk=row.pk).update(key=key)
+    page = browser.post(f"/external-accounts/{row.public_id}/delete/", follow=True)
+    undo = {"moment": page.context["undo"].moment}
+    key.delete()
+    assert "cannot be brought back" in browser.post("/external-accounts/undo/", undo, follow=True).content.decode()
+    assert not ExternalAccount.objects.exists()
+
+
+def test_accounts_are_found_removed_together_brought_back_and_exported(actor: Actor, django_assert_max_num_queries) -> None:
+    one, other, foreign = account_of(actor), account_of(actor), account_of(make_actor())
+    ExternalAccount.objects.filter(pk=one.pk).update(name="Credit of Ana", vendor="openrouter")
+    browser, url = browser_of(actor), "/external-accounts/"
+    browser.get(url)
+    with django_assert_max_num_queries(11):
+        found = browser.get(url + "?search=ana+credit").context["accounts"]
+    assert found == [one] == browser.get(url + "?vendor=openrouter").context["accounts"]
+    assert "No account matches" in browser.get(url + "?search=xyzzy").content.decode()
+    page = browser.post(url + "bulk/", {"deed": "delete", "all": "1", "query": ""}, follow=True)
+    assert list(ExternalAccount.objects.all()) == [foreign] and page.context["undo"].number == 2
+    browser.post(url + "undo/", {"moment": page.context["undo"].moment})
+    assert set(ExternalAccount.objects.all()) == {one, other, foreign}
+    said = b"".join(browser.get(url + "export/?vendor=openrouter&format=csv").streaming_content).decode("utf-8-sig")
+    assert [row["name"] for row in csv.DictReader(said.splitlines())] == ["Credit of Ana"]

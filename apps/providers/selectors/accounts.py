@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.providers.balances import TELLS
 from apps.providers.models import CreditUsage, ExternalAccount, Provider
 from apps.providers.presets import choice_of, vendor_of
@@ -22,6 +23,19 @@ from apps.providers.selectors.lookups import as_uuid
 def accounts_visible(actor: Actor) -> QuerySet[ExternalAccount]:
     """The team's accounts, each with its key. One query."""
     return ExternalAccount.objects.filter(team=actor.team).select_related("key")
+
+
+def accounts_filtered(actor: Actor, *, search: str = "", vendor: str = "") -> QuerySet[ExternalAccount]:
+    """Those with the words in their name, at the vendor. One query."""
+    rows = with_words(accounts_visible(actor), search, "name", "vendor")
+    return rows.filter(vendor=vendor) if vendor else rows
+
+
+def vendors_of_accounts(actor: Actor) -> list[tuple[str, str]]:
+    """The vendors at which the team has accounts, and their names. One query."""
+    found = ExternalAccount.objects.filter(team=actor.team).order_by().values_list("vendor", flat=True).distinct()
+    named = [(slug, choice.name if (choice := choice_of(slug)) else slug) for slug in found]
+    return sorted(named, key=lambda pair: pair[1].casefold())
 
 
 def access_account(actor: Actor, public_id: UUID | str) -> ExternalAccount:

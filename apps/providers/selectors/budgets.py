@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, DecimalField, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, DecimalField, IntegerField, OuterRef, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.models import HUNDRED, MONEY
+from apps.common.searching import with_words
 from apps.providers import budget_words
 from apps.providers.models import Budget, Reservation
 from apps.providers.models.budgets import exact
@@ -37,8 +38,7 @@ def budgets_filtered(actor: Actor, *, search: str = "", scope: str = "") -> Quer
     """Those of the `scope` with the words in their name or their person's. By `place` what holds for all comes first."""
     place = Case(*(When(scope=one, then=number) for number, one in enumerate(Budget.Scope.values)), output_field=IntegerField())
     rows = budgets_visible(actor).annotate(place=place)
-    for word in search.split():
-        rows = rows.filter(Q(name__icontains=word) | Q(person__name__icontains=word) | Q(person__email__icontains=word))
+    rows = with_words(rows, search, "name", "person__name", "person__email")
     return rows.filter(scope=scope) if scope else rows
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.providers.models import ProviderKey
 from apps.providers.presets import choice_of, vendor_of
 from apps.providers.selectors.lookups import as_uuid
@@ -22,9 +23,7 @@ def keys_visible(actor: Actor) -> QuerySet[ProviderKey]:
 
 def keys_filtered(actor: Actor, *, search: str = "", vendor: str = "") -> QuerySet[ProviderKey]:
     """Those with the words in their name, of the `vendor` that `vendors_of_keys` names. One query more with a vendor."""
-    rows = keys_visible(actor)
-    for word in search.split():
-        rows = rows.filter(name__icontains=word)
+    rows = with_words(keys_visible(actor), search, "name")
     if vendor:
         places = [place for place in _places(actor) if _vendor(*place) == vendor]
         rows = rows.filter(_at(places))

@@ -5,11 +5,12 @@ from apps.providers.services.accounts import (
     account_delete,
     account_sync,
     account_update,
+    accounts_restore,
     accounts_sync_due,
 )
 from apps.providers.services.breakers import breaker_reset, model_failed, model_recovered
 from apps.providers.services.budget_alerts import refusal_tell
-from apps.providers.services.budgets import budget_create, budget_delete, budget_update
+from apps.providers.services.budgets import budget_create, budget_delete, budget_update, budgets_restore
 from apps.providers.services.discovery import (
     discover,
     discovery_accept,
@@ -78,6 +79,7 @@ __all__ = [
     "account_delete",
     "account_sync",
     "account_update",
+    "accounts_restore",
     "accounts_sync_due",
     "benchmark_start",
     "breaker_reset",
@@ -85,6 +87,7 @@ __all__ = [
     "budget_delete",
     "budget_reserve",
     "budget_update",
+    "budgets_restore",
     "builtin_ensure",
     "builtin_ensure_for_all",
     "call_usd",

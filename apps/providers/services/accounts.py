@@ -16,6 +16,7 @@ from apps.accounts.models import Membership, Role, User
 from apps.accounts.services import notify
 from apps.common.db import in_db
 from apps.common.errors import Conflict, NotFound
+from apps.common.restoring import must_be_of, rows_again
 from apps.common.said import gettext as _
 from apps.providers.amounts import amount_in
 from apps.providers.balances import TELLS, Balance
@@ -92,6 +93,16 @@ def account_delete(actor: Actor, account: ExternalAccount) -> None:
     """Remove it here; at the vendor nothing changes, and its key stays."""
     actor.must_own(account.owner_id)
     account.delete()
+
+
+def accounts_restore(actor: Actor, accounts: list[ExternalAccount]) -> int:
+    """Undo a deletion. Raises Conflict where its key is gone. Gives how many."""
+
+    def before(account: ExternalAccount) -> None:
+        must_be_of(actor, account)
+        actor.must_own(account.owner_id)
+
+    return rows_again(accounts, before)
 
 
 async def account_sync(actor: Actor, account: ExternalAccount) -> ExternalAccount:

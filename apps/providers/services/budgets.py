@@ -15,6 +15,7 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, User
 from apps.common import live
 from apps.common.errors import BadInput, NotAllowed, NotFound
+from apps.common.restoring import must_be_of, rows_again
 from apps.providers.models import Budget
 from apps.providers.models.budgets import SMALLEST
 from apps.providers.services.budget_periods import budget_recount
@@ -87,6 +88,21 @@ def budget_delete(actor: Actor, budget: Budget) -> None:
     _must_change(actor, budget)
     budget.delete()
     limits_tell()
+
+
+def budgets_restore(actor: Actor, budgets: list[Budget]) -> int:
+    """Undo a deletion: what was spent meanwhile counts, too. Raises Conflict where what one is for is gone. Gives how many."""
+
+    def before(budget: Budget) -> None:
+        must_be_of(actor, budget)
+        _must_change(actor, budget)
+
+    with transaction.atomic():
+        number = rows_again(budgets, before)
+        for budget in budgets:
+            budget_recount(budget, timezone.now())
+        limits_tell()
+    return number
 
 
 def limits_tell() -> None:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from decimal import Decimal
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
+from apps.common.exporting import exported
+from apps.common.listing import Address, Select, asked_of
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, ids_asked
+from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
 from apps.providers import selectors, services
 from apps.providers.amounts import amount_in
 from apps.providers.balances import TELLS
@@ -22,16 +32,83 @@ from apps.providers.errors import ProviderError
 from apps.providers.key_forms import AccountForm
 from apps.providers.models import ExternalAccount
 from apps.providers.presets import choice_of, choices
+from apps.providers.selectors.accounts import accounts_filtered, vendors_of_accounts
 from apps.providers.views.parts import Asked, may_change_row
+
+KIND = "accounts"
+LIMIT = 50
+FILTERS = ("search", "vendor")
+ORDER = ("name",)
+COLUMNS = (
+    *("id", "name", "vendor", "currency", "balance", "credit_limit", "spent", "left", "recorded_usd", "alert_below"),
+    *("last_synced_at", "last_error", "created_at"),
+)
 
 
 @require_GET
 def account_list(request: Asked) -> HttpResponse:
-    accounts = list(selectors.accounts_visible(request.actor))
-    spend = selectors.spend_by_vendor(request.actor.team.pk) if accounts else {}
-    for account in accounts:
-        account.shown = _shown(account, spend)  # type: ignore[attr-defined]
-    return render(request, "providers/accounts.html", {"accounts": accounts})
+    asked = asked_of(request.GET, FILTERS)
+    page = page_of(_found(request.actor, request.GET), ordering=ORDER, limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    spend = selectors.spend_by_vendor(request.actor.team.pk) if page.rows else {}
+    for account in page.rows:
+        account.shown = _shown(account, spend)
+        account.may_change = may_change_row(request.actor, account)
+    vendors = [("", _("Any vendor")), *vendors_of_accounts(request.actor)]
+    address = Address(asked)
+    context = {
+        "accounts": page.rows,
+        "asked": asked,
+        "selects": [Select("vendor", _("Vendor"), vendors, asked["vendor"])],
+        "undo": take_deleted(request, KIND),
+        "bar": Bar(reverse("providers:accounts_bulk"), _deeds(), address.here, bool(page.next)),
+        **address.around(page),
+    }
+    return render(request, "providers/accounts.html", context)
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[ExternalAccount]:
+    return accounts_filtered(actor, **asked_of(given, FILTERS))
+
+
+def _deeds() -> list[Deed]:
+    text = _("Nothing changes at the vendors, and the keys stay. You are no longer told when little is left.")
+    return [Deed("delete", _("Remove"), "delete", _("Remove the ticked accounts?"), text)]
+
+
+@require_POST
+def accounts_bulk(request: Asked) -> HttpResponse:
+    """Remove the ticked accounts, as far as they are the actor's to remove."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed_of(request, _deeds())
+        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        visible = selectors.accounts_visible(request.actor)
+        return delete_each(request, KIND, visible, ids, lambda account: services.account_delete(request.actor, account)), ""
+
+    return answered(request, "providers:accounts", act)
+
+
+@require_POST
+def accounts_undo(request: Asked) -> HttpResponse:
+    request.actor.must_work()
+    return brought_back(request, KIND, "providers:accounts", lambda rows: services.accounts_restore(request.actor, rows))
+
+
+@require_GET
+def accounts_export(request: Asked) -> StreamingHttpResponse:
+    """The accounts that the filters leave, with what is left in each, without their keys."""
+    spend = selectors.spend_by_vendor(request.actor.team.pk)
+    rows = _found(request.actor, request.GET)
+    return exported(
+        request, rows, name="accounts", ordering=ORDER, as_record=lambda account: _record(account, spend), columns=COLUMNS
+    )
+
+
+def _record(account: ExternalAccount, spend: dict[str, Decimal]) -> dict[str, Any]:
+    state = selectors.account_state(account, spend)
+    own = {name: getattr(account, name) for name in COLUMNS if hasattr(account, name)}
+    return {**own, "id": account.public_id, "left": state["left"], "recorded_usd": state["recorded_usd"]}
 
 
 @require_GET
@@ -97,8 +174,9 @@ def account_sync(request: Asked, id: uuid.UUID) -> HttpResponse:
 @require_POST
 def account_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     account = selectors.access_account(request.actor, id)
+    before = copy(account)
     services.account_delete(request.actor, account)
-    messages.success(request, _("%(account)s was removed from here. At the vendor nothing changed.") % {"account": account.name})
+    remember_rows(request, KIND, [before])
     return redirect("providers:accounts")
 
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
-from apps.common.listing import Address
+from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
 from apps.providers import budget_words, selectors, services
 from apps.providers.budget_form import BudgetForm
 from apps.providers.models import Budget
 from apps.providers.selectors.budgets import budgets_filtered
 from apps.providers.views.parts import Asked
 
+KIND = "budgets"
 LIMIT = 50
+FILTERS = ("search", "scope")
 ORDER = ("place", "person__name", "period")
 SCOPES = (("team", gettext_lazy("The team")), ("person", gettext_lazy("One person")), ("key", gettext_lazy("One virtual key")))
 COLUMNS = (
@@ -33,23 +42,67 @@ COLUMNS = (
 
 @require_GET
 def budget_list(request: Asked) -> HttpResponse:
-    asked = _asked(request.GET)
-    rows = budgets_filtered(request.actor, **asked)
-    page = page_of(rows, ordering=ORDER, limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    asked = asked_of(request.GET, FILTERS)
+    page = page_of(_found(request.actor, request.GET), ordering=ORDER, limit=LIMIT, cursor=request.GET.get("cursor", ""))
     for budget in page.rows:
         budget.state = _shown(request, budget)
-    context = {"budgets": page.rows, "asked": asked, "scopes": SCOPES, **Address(asked).around(page)}
+    address = Address(asked)
+    context = {
+        "budgets": page.rows,
+        "asked": asked,
+        "selects": [Select("scope", _("For"), [("", _("For anybody")), *SCOPES], asked["scope"])],
+        "undo": take_deleted(request, KIND),
+        "bar": Bar(reverse("providers:budgets_bulk"), _deeds(), address.here, bool(page.next)),
+        **address.around(page),
+    }
     return render(request, "providers/budgets.html", context)
 
 
-def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in ("search", "scope")}
+def _found(actor: Actor, given: QueryDict) -> QuerySet[Budget]:
+    return budgets_filtered(actor, **asked_of(given, FILTERS))
+
+
+def _deeds() -> list[Deed]:
+    text = _("They hold no call back any more. What was spent stays on record.")
+    return [
+        Deed("on", _("Put in force"), "ok"),
+        Deed("off", _("Take out of force"), "paused", _("Take the ticked budgets out of force?"), text),
+        Deed("delete", _("Delete"), "delete", _("Delete the ticked budgets?"), text),
+    ]
+
+
+@require_POST
+def budgets_bulk(request: Asked) -> HttpResponse:
+    """Put the ticked budgets in force or out of it, or delete them, as far as they are the actor's to change."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed, actor = deed_of(request, _deeds()).name, request.actor
+        ids, rows = ids_asked(request, lambda given: _found(actor, given)), selectors.budgets_visible(actor)
+        if deed == "delete":
+            return delete_each(request, KIND, rows, ids, lambda budget: services.budget_delete(actor, budget)), ""
+        outcome = do_each(rows, ids, lambda budget: services.budget_update(actor, budget, is_active=deed == "on"))
+        n = outcome.done
+        said = (
+            ngettext("%(n)s budget is in force.", "%(n)s budgets are in force.", n)
+            if deed == "on"
+            else ngettext("%(n)s budget is no longer in force.", "%(n)s budgets are no longer in force.", n)
+        )
+        return outcome, said % {"n": n}
+
+    return answered(request, "providers:budgets", act)
+
+
+@require_POST
+def budgets_undo(request: Asked) -> HttpResponse:
+    request.actor.must_work()
+    return brought_back(request, KIND, "providers:budgets", lambda rows: services.budgets_restore(request.actor, rows))
 
 
 @require_GET
 def budgets_export(request: Asked) -> StreamingHttpResponse:
     """The budgets that the filters leave, and how each stands now."""
-    rows = budgets_filtered(request.actor, **_asked(request.GET))
+    rows = _found(request.actor, request.GET)
     return exported(
         request, rows, name="budgets", ordering=ORDER, as_record=lambda budget: _record(request, budget), columns=COLUMNS
     )
@@ -95,8 +148,10 @@ def budget_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def budget_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
-    services.budget_delete(request.actor, selectors.access_budget(request.actor, id))
-    messages.success(request, _("The budget was deleted. It holds nothing back any more."))
+    budget = selectors.access_budget(request.actor, id)
+    before = copy(budget)
+    services.budget_delete(request.actor, budget)
+    remember_rows(request, KIND, [before])
     return redirect("providers:budgets")
 
 

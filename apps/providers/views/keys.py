@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
-from apps.common.listing import Address
+from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
@@ -49,7 +49,7 @@ def key_list(request: Asked) -> HttpResponse:
 
 
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in ("search", "vendor")}
+    return asked_of(given, ("search", "vendor"))
 
 
 def _deletion() -> Deed:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,8 +19,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.actor import Actor
 from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, OrquestradorError
-from apps.common.listing import Address
+from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
+from apps.common.searching import with_words
 from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
 from apps.providers.models import SpecializedAI
@@ -51,14 +52,12 @@ def specialized_list(request: Asked) -> HttpResponse:
 
 
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in ("search", "state")}
+    return asked_of(given, ("search", "state"))
 
 
 def _found(actor: Actor, given: QueryDict) -> QuerySet[SpecializedAI]:
     asked = _asked(given)
-    rows = selectors.specialized_ais_visible(actor)
-    for word in asked["search"].split():
-        rows = rows.filter(Q(name__icontains=word) | Q(role__icontains=word) | Q(default_model__key__icontains=word))
+    rows = with_words(selectors.specialized_ais_visible(actor), asked["search"], "name", "role", "default_model__key")
     return rows.filter(is_active=asked["state"] == "on") if asked["state"] in ("on", "off") else rows
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.bulk import Outcome
@@ -20,7 +19,7 @@ from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
-from apps.common.undo import moment_of, remember_deleted, take_deleted
+from apps.common.undo import moment_of, remember_deleted, say_brought_back, take_deleted
 from apps.providers import selectors, services
 from apps.providers.models import AIModel, Benchmark, Comparison, TrialStatus
 from apps.providers.views.parts import Asked
@@ -194,11 +193,7 @@ def _delete(request: Asked, kind: str, left_by: Any, back: str) -> HttpResponse:
 
 
 def _restore(request: Asked, kind: type[Benchmark | Comparison], back: str) -> HttpResponse:
-    number = services.trials_restore(request.actor, kind, moment_of(request))
-    if number:
-        messages.success(request, ngettext("%(n)s is back.", "%(n)s are back.", number) % {"n": number})
-    else:
-        messages.warning(request, _("There was nothing left to bring back."))
+    say_brought_back(request, services.trials_restore(request.actor, kind, moment_of(request)))
     return redirect(back)
 
 

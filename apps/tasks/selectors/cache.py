@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.tasks.models import CachedAnswer, RoutingSettings
 from apps.tasks.selectors.tasks import money
 from apps.tasks.services.cache import embedding_model_of
@@ -49,9 +50,7 @@ def cached_visible(actor: Actor) -> QuerySet[CachedAnswer]:
 
 def cached_filtered(actor: Actor, *, search: str = "", used: str = "") -> QuerySet[CachedAnswer]:
     """Those with each of the words in their prompt or their model's name; `used` "yes" or "no": given again or never."""
-    rows = cached_visible(actor)
-    for word in search.split():
-        rows = rows.filter(Q(prompt__icontains=word) | Q(model_name__icontains=word))
+    rows = with_words(cached_visible(actor), search, "prompt", "model_name")
     if used in ("yes", "no"):
         rows = rows.filter(hits__gt=0) if used == "yes" else rows.filter(hits=0)
     return rows

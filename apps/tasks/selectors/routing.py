@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.providers.models import AIModel, CreditUsage
 from apps.providers.selectors import access_model, models_visible
 from apps.tasks.models import AuditLog, EscalationRule, RoutingSettings, TaskExecution
@@ -48,6 +49,14 @@ def rules_visible(actor: Actor) -> QuerySet[EscalationRule]:
     """The team's rules, in the order in which they are looked at."""
     rows = EscalationRule.objects.filter(team=actor.team)
     return rows.select_related("from_model__provider__key", "to_model__provider__key").order_by("priority", "pk")
+
+
+def rules_filtered(actor: Actor, *, search: str = "", trigger: str = "", state: str = "") -> QuerySet[EscalationRule]:
+    """Those with the words in their name or category, of the trigger, in force (`on`) or not (`off`)."""
+    rows = with_words(rules_visible(actor), search, "name", "category")
+    if trigger:
+        rows = rows.filter(trigger=trigger)
+    return rows.filter(is_active=state == "on") if state in ("on", "off") else rows
 
 
 def access_rule(actor: Actor, public_id: uuid.UUID | str) -> EscalationRule:

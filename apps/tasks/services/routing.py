@@ -12,6 +12,7 @@ from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
 from apps.common.events import AnswerRated
+from apps.common.restoring import must_be_of, rows_again
 from apps.providers.contract import TIERS
 from apps.providers.models import AIModel
 from apps.tasks.models import EscalationRule, RoutingSettings, TaskExecution, Trigger
@@ -50,6 +51,18 @@ def rule_delete(actor: Actor, rule: EscalationRule) -> None:
     actor.must_manage()
     audit_setting(actor, "rule_deleted", object_id=rule.public_id, object_type="rule", rule=_rule_json(rule))
     rule.delete()
+
+
+@again_after_deadlock
+def rules_restore(actor: Actor, rules: list[EscalationRule]) -> int:
+    """Undo a deletion; admins only. Raises Conflict where another rule has the name by now. Gives how many."""
+    actor.must_manage()
+
+    def before(rule: EscalationRule) -> None:
+        must_be_of(actor, rule)
+        audit_setting(actor, "rule_restored", object_id=rule.public_id, object_type="rule", rule=_rule_json(rule))
+
+    return rows_again(rules, before)
 
 
 def _rule_save(actor: Actor, rule: EscalationRule, fields: Mapping[str, Any], what: str) -> EscalationRule:

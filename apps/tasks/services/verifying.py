@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
+from apps.common.restoring import must_be_of, rows_again
 from apps.providers.models import AIModel
 from apps.tasks.models import CheckingSettings, Priority, VerifyingRule
 from apps.tasks.services.audit import audit_setting
@@ -44,6 +45,19 @@ def verifying_rule_delete(actor: Actor, rule: VerifyingRule) -> None:
     actor.must_manage()
     audit_setting(actor, "verifying_rule_deleted", object_id=rule.public_id, object_type="rule", category=rule.category)
     rule.delete()
+
+
+@again_after_deadlock
+def verifying_rules_restore(actor: Actor, rules: list[VerifyingRule]) -> int:
+    """Undo a deletion; admins only. Raises Conflict where its category has another rule by now. Gives how many."""
+    actor.must_manage()
+
+    def before(rule: VerifyingRule) -> None:
+        must_be_of(actor, rule)
+        about = {"object_id": rule.public_id, "object_type": "rule", "category": rule.category}
+        audit_setting(actor, "verifying_rule_restored", **about)
+
+    return rows_again(rules, before)
 
 
 def _check_rule(actor: Actor, rule: VerifyingRule) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.actor import Actor
 from apps.common.bulk import MOST, Outcome
-from apps.common.listing import Address
+from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed, answered, deed_of, ids_asked
 from apps.tasks.models import CachedAnswer
@@ -44,7 +44,7 @@ def cache_page(request: Asked) -> HttpResponse:
 
 
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in ("search", "used")}
+    return asked_of(given, ("search", "used"))
 
 
 def _found(actor: Actor, given: QueryDict) -> QuerySet[CachedAnswer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.undo import brought_back, remember_rows
 from apps.tasks.checking_forms import RunForm, VerifyingRuleForm
 from apps.tasks.models import VerifyingRule
 from apps.tasks.route_words import fault_word, known_by_word
@@ -28,11 +30,12 @@ from apps.tasks.selectors.checking import (
 from apps.tasks.selectors.tasks import access_subtask, access_task
 from apps.tasks.services.validator_runs import Estimate, run_delete, run_plan, run_start, run_stop
 from apps.tasks.services.verdicts import subtask_rate, task_rate
-from apps.tasks.services.verifying import verifying_rule_delete, verifying_rule_save
+from apps.tasks.services.verifying import verifying_rule_delete, verifying_rule_save, verifying_rules_restore
 from apps.tasks.views.tasks import Asked
 from apps.tasks.views.try_it import chat_models
 
 RUNS_SHOWN = 10
+RULES = "verifying_rules"
 
 
 @require_GET
@@ -152,9 +155,17 @@ def _rule(request: Asked, rule: VerifyingRule | None) -> HttpResponse:
 
 @require_POST
 def rule_remove(request: Asked, verifying_rule_id: uuid.UUID) -> HttpResponse:
-    verifying_rule_delete(request.actor, access_verifying_rule(request.actor, verifying_rule_id))
-    messages.success(request, _("The rule was deleted."))
-    return redirect(reverse("tasks:routing_settings") + "#checking")
+    rule = access_verifying_rule(request.actor, verifying_rule_id)
+    before = copy(rule)
+    verifying_rule_delete(request.actor, rule)
+    remember_rows(request, RULES, [before])
+    return redirect("tasks:routing_settings")
+
+
+@require_POST
+def rules_undo(request: Asked) -> HttpResponse:
+    request.actor.must_manage()
+    return brought_back(request, RULES, "tasks:routing_settings", lambda rows: verifying_rules_restore(request.actor, rows))
 
 
 # ── thumbs ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.common.errors import BadInput
+from apps.common.undo import take_deleted
 from apps.providers.models import AIModel
 from apps.tasks.checking_forms import CheckingSettingsForm
 from apps.tasks.route_forms import CacheForm, RoutingForm
@@ -19,6 +20,7 @@ from apps.tasks.selectors.routing import routing_settings_of
 from apps.tasks.services.cache_settings import cache_settings_update
 from apps.tasks.services.routing import routing_settings_update
 from apps.tasks.services.verifying import checking_settings_update
+from apps.tasks.views.checking import RULES
 from apps.tasks.views.tasks import Asked
 
 
@@ -49,7 +51,7 @@ def settings_page(request: Asked) -> HttpResponse:
             messages.success(request, _("Saved."))
             return redirect("tasks:routing_settings")
     context = {"routing": routing, "cache": cache, "evidence": evidence, "verifying": list(rules_of_checking(request.actor))}
-    context |= {"row": row, "used": used}
+    context |= {"row": row, "used": used, "undo": take_deleted(request, RULES)}
     return render(request, "orchestrator/settings.html", context, status=400 if what and form.errors else 200)
 
 

@@ -3,40 +3,109 @@
 from __future__ import annotations
 
 import uuid
+from copy import copy
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
+from apps.common.listing import Address, Select, asked_of
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
 from apps.providers.views.exchange import taken_in
 from apps.tasks.engine.routing.escalate import DEFAULT_RULES
+from apps.tasks.models import EscalationRule, Trigger
 from apps.tasks.route_forms import RuleForm
 from apps.tasks.route_words import trigger_word
-from apps.tasks.selectors.routing import access_rule, rules_visible
+from apps.tasks.selectors.routing import access_rule, rules_filtered, rules_visible
 from apps.tasks.services import exchange
 from apps.tasks.services import routing as services
 from apps.tasks.views.tasks import Asked
 from apps.tasks.views.try_it import chat_models
 
+KIND = "rules"
+FILTERS = ("search", "trigger", "state")
+ORDER = ("priority", "pk")
+STATES = (("on", gettext_lazy("In force")), ("off", gettext_lazy("Not in force")))
+
 
 @require_GET
 def rule_list(request: Asked) -> HttpResponse:
-    rules = list(rules_visible(request.actor))
-    usual = [{"word": trigger_word(rule.trigger), "threshold": rule.threshold} for rule in DEFAULT_RULES]
-    return render(request, "orchestrator/rules.html", {"rules": rules, "usual": usual})
+    """In the order in which they are looked at."""
+    asked = asked_of(request.GET, FILTERS)
+    page = page_of(_found(request.actor, request.GET), ordering=ORDER, cursor=request.GET.get("cursor", ""))
+    address = Address(asked)
+    context = {
+        "rules": page.rows,
+        "usual": [{"word": trigger_word(rule.trigger), "threshold": rule.threshold} for rule in DEFAULT_RULES],
+        "asked": asked,
+        "selects": [
+            Select("trigger", _("When"), [("", _("Any reason")), *Trigger.choices], asked["trigger"]),
+            Select("state", _("In force"), [("", _("In force or not")), *STATES], asked["state"]),
+        ],
+        "undo": take_deleted(request, KIND),
+        "bar": Bar(reverse("tasks:rules_bulk"), _deeds(), address.here, bool(page.next)),
+        **address.around(page),
+    }
+    return render(request, "orchestrator/rules.html", context)
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[EscalationRule]:
+    return rules_filtered(actor, **asked_of(given, FILTERS))
+
+
+def _deeds() -> list[Deed]:
+    text = _("What they did stays on record. Where no rule is left, the usual ones hold again.")
+    return [
+        Deed("on", _("Put in force"), "ok"),
+        Deed("off", _("Take out of force"), "paused"),
+        Deed("delete", _("Delete"), "delete", _("Delete the ticked rules?"), text),
+    ]
+
+
+@require_POST
+def rules_bulk(request: Asked) -> HttpResponse:
+    """Put the ticked rules in force or out of it, or delete them."""
+    request.actor.must_manage()
+
+    def act() -> tuple[Outcome, str]:
+        deed = deed_of(request, _deeds()).name
+        ids, rows = ids_asked(request, lambda given: _found(request.actor, given)), rules_visible(request.actor)
+        if deed == "delete":
+            return delete_each(request, KIND, rows, ids, lambda rule: services.rule_delete(request.actor, rule)), ""
+        outcome = do_each(rows, ids, lambda rule: services.rule_update(request.actor, rule, is_active=deed == "on"))
+        n = outcome.done
+        said = (
+            ngettext("%(n)s rule is in force.", "%(n)s rules are in force.", n)
+            if deed == "on"
+            else ngettext("%(n)s rule is no longer in force.", "%(n)s rules are no longer in force.", n)
+        )
+        return outcome, said % {"n": n}
+
+    return answered(request, "tasks:rules", act)
+
+
+@require_POST
+def rules_undo(request: Asked) -> HttpResponse:
+    request.actor.must_manage()
+    return brought_back(request, KIND, "tasks:rules", lambda rows: services.rules_restore(request.actor, rows))
 
 
 @require_GET
 def rules_export(request: Asked) -> StreamingHttpResponse:
-    """The team's rules as a file that another team can import."""
-    rows = rules_visible(request.actor)
-    return exported(
-        request, rows, name="rules", ordering=("priority", "pk"), as_record=exchange.rule_record, columns=services.RULE_FIELDS
-    )
+    """The rules that the filters leave, as a file that another team can import."""
+    rows = _found(request.actor, request.GET)
+    return exported(request, rows, name="rules", ordering=ORDER, as_record=exchange.rule_record, columns=services.RULE_FIELDS)
 
 
 @require_http_methods(["GET", "POST"])
@@ -93,6 +162,8 @@ def rule_switch(request: Asked, rule_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def rule_delete(request: Asked, rule_id: uuid.UUID) -> HttpResponse:
-    services.rule_delete(request.actor, access_rule(request.actor, rule_id))
-    messages.success(request, _("The rule was deleted. What it did stays on record."))
+    rule = access_rule(request.actor, rule_id)
+    before = copy(rule)
+    services.rule_delete(request.actor, rule)
+    remember_rows(request, KIND, [before])
     return redirect("tasks:rules")
