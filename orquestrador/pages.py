@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from orquestrador import pwa, views, wizard
 
@@ -11,6 +12,7 @@ urlpatterns = [
     path("sw.js", pwa.service_worker, name="service_worker"),
     path("manifest.webmanifest", pwa.manifest, name="manifest"),
     path("offline/", pwa.offline, name="offline"),
+    path("settings/", RedirectView.as_view(pattern_name="accounts:profile")),
     path("settings/system/", views.system, name="settings_system"),
     path("welcome/start/", wizard.models, name="wizard"),
     path("welcome/start/found/", wizard.found, name="wizard_found"),

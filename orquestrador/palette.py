@@ -44,6 +44,7 @@ PAGES = (
     Page(lazy("Chat"), "chat:list", first=True),
     Page(lazy("Dashboard"), "home", also=lazy("start home"), first=True),
     Page(lazy("Tasks"), "tasks:list", first=True),
+    Page(lazy("Steps"), "tasks:steps", also=lazy("subtasks evidence disputed")),
     Page(lazy("Orchestrator"), "tasks:orchestrator", also=lazy("routing"), first=True),
     Page(lazy("Prompts"), "tasks:prompts", also=lazy("executions history")),
     Page(lazy("Rules"), "tasks:rules", also=lazy("escalation")),

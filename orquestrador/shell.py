@@ -88,7 +88,7 @@ class Shell:
         places = [
             self._place(_("Chat"), "chat", reverse("chat:list")),
             self._place(_("Dashboard"), "dashboard", reverse("home"), exact=True),
-            self._place(_("Tasks"), "tasks", reverse("tasks:list"), under=("/tasks/", "/spend/")),
+            self._place(_("Tasks"), "tasks", reverse("tasks:list"), under=("/tasks/", "/subtasks/", "/spend/")),
             self._place(_("Orchestrator"), "graph", reverse("tasks:orchestrator")),
             self._place(
                 _("Providers"), "providers", reverse("providers:list"), under=("/providers/", "/models/", "/specialized-ais/")

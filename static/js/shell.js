@@ -1,6 +1,7 @@
 // What every page can do: fold the rail, show toasts, open dialogs and menus, copy, confirm, keep times fresh, show health.
 // Behaviour is bound by data attributes on the document, so that parts swapped in later work as well.
 
+import "orq/history";
 import { now, startSession } from "orq/session";
 
 const text = document.body.dataset;
@@ -95,9 +96,6 @@ document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || event.target.method !== "post" || event.target.hasAttribute("hx-post")) return;
   event.submitter?.classList.add("is-busy");
 });
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) for (const button of document.querySelectorAll(".is-busy")) button.classList.remove("is-busy");
-});
 
 // A form marked data-autosubmit goes as soon as something in it is chosen.
 document.addEventListener("change", (event) => {
@@ -133,6 +131,16 @@ export function selectTab(tab, remember = false) {
 }
 const remembered = location.hash.length > 1 && document.querySelector(`[role=tab][aria-controls="${CSS.escape(location.hash.slice(1))}"]`);
 if (remembered) selectTab(remembered);
+
+// An address can name a fold: it is opened, and the tab it is in is chosen.
+const fold = !remembered && location.hash.length > 1 && document.getElementById(location.hash.slice(1))?.closest("details");
+if (fold) {
+  const panel = fold.closest("[role=tabpanel]");
+  const tab = panel && document.querySelector(`[role=tab][aria-controls="${CSS.escape(panel.id)}"]`);
+  if (tab) selectTab(tab);
+  fold.open = true;
+  fold.scrollIntoView();
+}
 
 // ── Bell ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 const bell = document.getElementById("bell-menu");

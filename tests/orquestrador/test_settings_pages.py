@@ -52,3 +52,8 @@ def test_the_system_is_not_offered_to_those_who_may_not_see_it():
     member = make_actor(Role.MEMBER, team=owner.team)
     html = signed_in(member).get("/settings/profile/").content.decode()
     assert "/settings/system/" not in html
+
+
+def test_settings_alone_lead_to_ones_own():
+    html = signed_in(make_actor()).get("/settings/", follow=True).content.decode()
+    assert "Appearance" in html and "/settings/profile/" in html

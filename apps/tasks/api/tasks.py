@@ -177,14 +177,43 @@ class SubtasksViewSet(RatedSubtask, TeamViewSet):
     def retrieve(self, request: Request, id: str) -> Response:
         return Response(selectors.subtask_detail(self.get_object()))
 
+    @extend_schema(request=shapes.NewSubtaskSerializer, responses={201: shapes.SubtaskSerializer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Add a step to a plan that waits for approval."""
+        asked = valid(shapes.NewSubtaskSerializer(data=request.data))
+        task = selectors.access_task(self.actor, asked.pop("task"))
+        return self._answer(services.subtask_add(self.actor, task, **asked), status.HTTP_201_CREATED)
+
+    @extend_schema(request=shapes.SubtaskChangesSerializer, responses=shapes.SubtaskSerializer)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change a step of a plan that waits for approval."""
+        asked = valid(shapes.SubtaskChangesSerializer(data=request.data))
+        return self._answer(services.subtask_change(self.actor, self.get_object(), **asked))
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Take a step out of a plan that waits for approval."""
+        services.subtask_remove(self.actor, self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses=shapes.SubtaskSerializer)
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def approve(self, request: Request, id: str) -> Response:
+        """Vouch for what a finished step gave: it counts as right, and is no longer marked as suspect."""
+        return self._answer(services.subtask_approve(self.actor, self.get_object()))
+
     @extend_schema(request=shapes.RetrySerializer, responses=shapes.SubtaskSerializer)
     @action(detail=True, methods=["post"])
     @idempotent
     def retry(self, request: Request, id: str) -> Response:
         """Do it again, if wanted by another model; steps that build on it are done again too."""
         model = valid(shapes.RetrySerializer(data=request.data)).get("model")
-        services.subtask_retry(self.actor, self.get_object(), model=str(model) if model else None)
-        return Response(selectors.subtask_detail(self.get_object()))
+        return self._answer(services.subtask_retry(self.actor, self.get_object(), model=str(model) if model else None))
+
+    def _answer(self, subtask: Subtask, code: int = status.HTTP_200_OK) -> Response:
+        stored = selectors.access_subtask(self.actor, subtask.public_id)
+        return Response(selectors.subtask_detail(stored), status=code)
 
 
 def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:

@@ -211,7 +211,10 @@ class Subtask(Row):
         verbose_name = _("subtask")
         verbose_name_plural = _("subtasks")
         ordering = ["task", "order"]
-        indexes = [models.Index(fields=["finished_at", "status"], name="subtasks_finished")]
+        indexes = [
+            models.Index(fields=["finished_at", "status"], name="subtasks_finished"),
+            models.Index(fields=["created_at"], name="subtasks_newest"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["task", "order"], name="subtask_order_once_per_task"),
             models.CheckConstraint(condition=Q(status__in=SubtaskStatus.values), name="subtask_status_known"),

@@ -103,6 +103,22 @@ class ApproveSerializer(serializers.Serializer):
     plan = PlanChangesSerializer(required=False, allow_null=True, help_text="The plan as it is to run; without it, as it stands.")
 
 
+class SubtaskChangesSerializer(KnownFieldsSerializer):
+    """A step of a plan that waits for approval."""
+
+    title = serializers.CharField(required=False, allow_blank=True)
+    description = serializers.CharField(required=False, allow_blank=True)
+    category = serializers.CharField(required=False, allow_blank=True, max_length=60)
+    order = serializers.IntegerField(required=False, min_value=1)
+    acceptance_criteria = serializers.ListField(child=serializers.CharField(allow_blank=True), required=False)
+    depends_on = serializers.ListField(child=serializers.UUIDField(), required=False, help_text="Ids of other steps of the task.")
+
+
+class NewSubtaskSerializer(SubtaskChangesSerializer):
+    task = serializers.UUIDField()
+    description = serializers.CharField(allow_blank=True)
+
+
 class RetrySerializer(serializers.Serializer):
     model = serializers.UUIDField(required=False, allow_null=True, help_text="The author to take; without it, the usual choice.")
 

@@ -16,6 +16,7 @@ from apps.tasks.services.routing import (
     rule_delete,
     rule_update,
 )
+from apps.tasks.services.steps import subtask_add, subtask_approve, subtask_change, subtask_remove
 from apps.tasks.services.tasks import (
     plan_approve,
     subtask_escalate,
@@ -43,7 +44,11 @@ __all__ = [
     "rule_create",
     "rule_delete",
     "rule_update",
+    "subtask_add",
+    "subtask_approve",
+    "subtask_change",
     "subtask_escalate",
+    "subtask_remove",
     "subtask_retry",
     "task_cancel",
     "task_create",
