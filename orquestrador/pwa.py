@@ -27,6 +27,7 @@ SHELL_FILES = (
     "css/pages.css",
     "js/shell.js",
     "js/session.js",
+    "js/history.js",
     "js/palette.js",
     "js/live.js",
     "img/mark.svg",

@@ -11,7 +11,8 @@ const SLACK_MS = 5_000; // an answer on its way is no wrong clock
 function clockOffset() {
   const told = Date.parse(text.now ?? "");
   const [arrival] = performance.getEntriesByType("navigation");
-  if (isKept() || !told || !arrival) return Number(recall(localStorage, CLOCK) ?? 0);
+  const isOld = arrival?.type === "back_forward"; // perhaps out of the browser's own store: then it says nothing of the clock
+  if (isKept() || isOld || !told || !arrival) return Number(recall(localStorage, CLOCK) ?? 0);
   const off = performance.timeOrigin + arrival.responseStart - told;
   const offset = Math.abs(off) < SLACK_MS ? 0 : off;
   keep(localStorage, CLOCK, offset);
@@ -53,7 +54,7 @@ const KEPT_FIELDS = "input:not([type=hidden], [type=password], [type=file], [typ
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || !text.person || form.querySelector("[type=password]")) return;
+  if (event.defaultPrevented || form.method !== "post" || !text.person) return;
   const fields = [...form.querySelectorAll(KEPT_FIELDS)].filter((field) => field.name).map(({ name, value, type, checked }) => ({ name, value, type, checked }));
   if (fields.length) keep(sessionStorage, TYPED, { person: text.person, path: location.pathname, action: form.getAttribute("action"), fields });
 });
@@ -68,17 +69,24 @@ function restore(toast) {
   if (typed.met && typed.person === text.person && typed.path !== location.pathname) return;
   keep(sessionStorage, TYPED, null);
   if (!typed.met || typed.person !== text.person) return;
-  const form = [...document.querySelectorAll("form[method=post]")].find(
-    (one) => one.getAttribute("action") === typed.action && typed.fields.every(({ name }) => one.elements.namedItem(name)),
-  );
-  if (!form) return;
-  for (const { name, value, type, checked } of typed.fields) {
-    const fields = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
-    if (type === "checkbox" || type === "radio") fields.filter((field) => field.value === value).forEach((field) => (field.checked = checked));
-    else if (fields.length === 1) fields[0].value = value;
-  }
-  form.dispatchEvent(new Event("input", { bubbles: true }));
+  const likeness = (one) => (one.getAttribute("action") === typed.action ? typed.fields.filter(({ name }) => one.elements.namedItem(name)).length : 0);
+  const [form] = [...document.querySelectorAll("form[method=post]")].sort((one, other) => likeness(other) - likeness(one));
+  if (!form || !likeness(form)) return;
+  const counted = Map.groupBy ? Map.groupBy(typed.fields, ({ name }) => name) : new Map(typed.fields.map((one) => [one.name, [one]]));
+  const fillIn = (isAlone) => {
+    for (const [name, kept] of counted) if ((kept.length === 1) === isAlone) kept.forEach((one, place) => put(form, name, one, place));
+    form.dispatchEvent(new Event("input", { bubbles: true }));
+    form.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  fillIn(true); // a text may ask for rows of its own …
+  fillIn(false); // … which are there now
   toast(text.textRestored, { tone: "ok", keep: true });
+}
+
+function put(form, name, { value, type, checked }, place) {
+  const fields = [...form.querySelectorAll(`[name="${CSS.escape(name)}"]`)];
+  if (type === "checkbox" || type === "radio") fields.filter((field) => field.value === value).forEach((field) => (field.checked = checked));
+  else if (fields[place] && fields[place].type !== "password") fields[place].value = value;
 }
 
 // ── Offline ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +130,7 @@ function recall(store, name) {
 
 export function startSession(toast) {
   sayOffline();
-  restore(toast);
+  addEventListener("DOMContentLoaded", () => restore(toast)); // when the page's own modules are there
   for (const name of ["visibilitychange", "focus"]) addEventListener(name, () => lookAgain(toast), true);
   if ("serviceWorker" in navigator && text.person) navigator.serviceWorker.register("/sw.js").catch(() => {});
   if ("caches" in window && !text.person && !isKept()) forget();

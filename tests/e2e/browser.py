@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.test import Client
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -19,3 +20,20 @@ def wait(browser, until: Callable, *, patience_s: float = PATIENCE_S):
 
 def find(browser, css: str):
     return browser.find_element(By.CSS_SELECTOR, css)
+
+
+def ready(browser) -> None:
+    """Until the page and its modules are there."""
+    state = "return document.readyState === 'complete' && document.documentElement.dataset.script === 'on'"
+    wait(browser, lambda page: page.execute_script(state))
+
+
+def entered(browser, url: str, actor) -> None:
+    """Signs the person in, in a browser that knew nobody."""
+    client = Client()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    browser.get(f"{url}/offline/")
+    browser.delete_all_cookies()
+    browser.execute_script("localStorage.clear(); sessionStorage.clear()")
+    browser.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
+    browser.get_log("browser")
