@@ -33,8 +33,9 @@ def read_rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def ordinary_texts(rows: Sequence[dict[str, Any]], most: int) -> list[str]:
-    """Answers and sources of the data, each once, 40 to 400 words and three sentences at least; `most` drawn of them."""
-    found = dict.fromkeys(text.strip() for row in rows for text in (row["answer"], row.get("context") or "") if text)
+    """Right answers and sources of the data, each once, 40 to 400 words and three sentences at least; `most` drawn of them."""
+    told = (text for row in rows for text in ("" if row["label"] else row["answer"], row.get("context") or ""))
+    found = dict.fromkeys(text.strip() for text in told if text)
     long_enough = [text for text in found if SHORTEST_WORDS <= len(text.split()) <= LONGEST_WORDS and len(_sentences(text)) >= 3]
     return random.Random(SEED).sample(long_enough, min(most, len(long_enough)))
 
@@ -86,6 +87,27 @@ def _one_word_changed(text: str, rng: random.Random) -> str:
     return " ".join([text, *changed])
 
 
+def _paragraph_again(text: str, rng: random.Random) -> str:
+    return "\n\n".join([text] * rng.randint(3, 5))
+
+
+def _in_the_middle(text: str, rng: random.Random) -> str:
+    words = text.split()
+    start = rng.randrange(len(words) // 2)
+    after = start + rng.randint(3, 8)
+    return " ".join(words[:after] + words[start:after] * rng.randint(5, 15) + words[after:])
+
+
+def _cut_in_the_loop(text: str, rng: random.Random) -> str:
+    again = _sentences(text)[-1]
+    return " ".join([text, *[again] * rng.randint(4, 10)])[: -rng.randint(1, len(again) - 1)]
+
+
+def _counted(text: str, rng: random.Random) -> str:
+    again = rng.choice(_sentences(text))
+    return " ".join([text, *(f"Step {number}: {again}" for number in range(1, rng.randint(6, 12)))])
+
+
 _LOOPS: dict[str, Callable[[str, random.Random], str]] = {
     "the last sentence again and again": _last_again,
     "the last two sentences again and again": _last_two_again,
@@ -93,6 +115,10 @@ _LOOPS: dict[str, Callable[[str, random.Random], str]] = {
     "a sentence strewn in three times": _strewn_in,
     "a sentence numbered again and again": _numbered_again,
     "again with one word changed each time": _one_word_changed,
+    "the whole text again and again": _paragraph_again,
+    "a phrase goes round in the middle": _in_the_middle,
+    "the answer ends in the loop": _cut_in_the_loop,
+    "a sentence with a counter": _counted,
 }
 
 

@@ -12,8 +12,8 @@ from apps.tasks.engine.hallucination.scope import RELEVANT
 from apps.tasks.engine.hallucination.types import Assessment, Factor, Signal
 
 # What no public data were at hand for, in log odds, set by hand: a score of `from_score` and below says nothing.
-_FROM_SCORE = {"repetition": 0.3, "internal": 0.5, "earlier": 0.5, "stall": 0.2, "scope": 0.5, "unverified": 0.2}
-_BY_HAND = {"repetition": 7.0, "internal": 2.0, "earlier": 2.5, "stall": 2.0, "scope": 6.0, "unverified": 1.5}
+_FROM_SCORE = {"repetition": 0.2, "internal": 0.5, "earlier": 0.5, "stall": 0.2, "scope": 0.5, "unverified": 0.2}
+_BY_HAND = {"repetition": 10.0, "internal": 2.0, "earlier": 2.5, "stall": 2.0, "scope": 6.0, "unverified": 1.5}
 _ON_TOPIC = 2.0  # how much an answer that takes the question up says for itself, for each point of relevance
 _ONLY_BARE = frozenset({"scope", "unverified"})  # where there are sources, these are fitted
 _JUDGE_TRUST = 0.8
