@@ -211,7 +211,10 @@ def test_the_list_asks_the_database_equally_often_for_one_step_and_for_fifty(
     assert len(many) == len(few) <= 11
 
 
-def test_steps_of_deleted_tasks_are_not_listed(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
+def test_steps_of_deleted_tasks_and_of_other_teams_are_not_listed(
+    browser: Client, actor: Actor, stranger: Actor, cast: scenes.Cast
+) -> None:
+    scenes.make_subtask(scenes.make_task(stranger), 1, "Theirs")
     task = scenes.completed(actor, cast)
     services.task_delete(actor, task)
     assert "No step yet" in browser.get(reverse("tasks:steps")).content.decode()

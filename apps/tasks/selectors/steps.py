@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.actor import Actor
 from apps.common.searching import with_words
 from apps.tasks.engine.types import Policy
-from apps.tasks.models import Subtask, SubtaskStatus
+from apps.tasks.models import Subtask, SubtaskStatus, Task
 from apps.tasks.selectors.tasks import subtask_details, with_seats
 
 _AT_WORK = (SubtaskStatus.RUNNING, SubtaskStatus.VALIDATING, SubtaskStatus.TIE_BREAKING)
@@ -26,8 +26,12 @@ KINDS: dict[str, Q] = {
 
 
 def steps_of_team(actor: Actor) -> QuerySet[Subtask]:
-    """Without what each was made of and gave, which a list does not show."""
-    found = Subtask.objects.filter(task__team=actor.team, task__deleted_at=None)
+    """Without what each was made of and gave, which a list does not show.
+
+    Asked for each step whether its task is the team's: joined, databases begin with all tasks of the team and sort what they find.
+    """
+    ours = Task.objects.filter(pk=OuterRef("task_id"), team=actor.team, deleted_at=None)
+    found = Subtask.objects.filter(Exists(ours))
     return found.defer("description", "result", "verdict", "acceptance_criteria")
 
 
