@@ -28,7 +28,7 @@ KINDS: dict[str, Q] = {
 def steps_of_team(actor: Actor) -> QuerySet[Subtask]:
     """Without what each was made of and gave, which a list does not show.
 
-    Asked for each step whether its task is the team's: joined, databases begin with all tasks of the team and sort what they find.
+    Asked for each step whether its task is the team's: joined, a database begins with all its tasks and sorts their steps.
     """
     ours = Task.objects.filter(pk=OuterRef("task_id"), team=actor.team, deleted_at=None)
     found = Subtask.objects.filter(Exists(ours))
