@@ -33,6 +33,11 @@ class RefusableForm(forms.Form):
         for one in error.errors or [{"field": "", "message": error.message}]:
             self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
 
+    @property
+    def for_service(self) -> dict[str, Any]:
+        """What the service that the form is for takes."""
+        return dict(self.cleaned_data)
+
 
 class ProviderForm(RefusableForm):
     """A new provider; asks only what the chosen vendor needs."""

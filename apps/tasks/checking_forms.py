@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -12,10 +11,9 @@ from django.utils.translation import gettext_lazy
 
 from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
+from apps.tasks.form_fields import ModelField, PercentField, id_of, model_choices
 from apps.tasks.models import CheckingSettings, Priority, ValidatorRun, VerifyingRule
 from apps.tasks.planted import practice_questions
-
-_DECIMAL = forms.TextInput(attrs={"inputmode": "decimal"})
 
 
 class RunForm(RefusableForm):
@@ -32,8 +30,7 @@ class RunForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, models: Iterable[AIModel]) -> None:
         super().__init__(data)
-        choices = [(str(model.public_id), f"{model} · {model.provider}") for model in models]
-        self.fields["models"].choices = choices  # type: ignore[attr-defined]
+        self.fields["models"].choices = model_choices(models)  # type: ignore[attr-defined]
         self.fields["questions"].max_value = practice_questions()  # type: ignore[attr-defined]
 
 
@@ -47,13 +44,8 @@ class VerifyingRuleForm(RefusableForm):
         help_text=gettext_lazy("Left empty: for all that have no rule of their own."),
     )
     when = forms.ChoiceField(label=gettext_lazy("Checked by another AI"), choices=VerifyingRule.When.choices)
-    from_complexity = forms.DecimalField(
+    from_complexity = PercentField(
         label=gettext_lazy("From a complexity of"),
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
-        widget=_DECIMAL,
         initial=61,
         help_text=gettext_lazy("0 to 100, as estimated of the step."),
     )
@@ -63,13 +55,8 @@ class VerifyingRuleForm(RefusableForm):
         initial="high",
         help_text=gettext_lazy("Of the task: what is at stake."),
     )
-    sample_percent = forms.DecimalField(
+    sample_percent = PercentField(
         label=gettext_lazy("Share of a sample, %"),
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
-        widget=_DECIMAL,
         initial=20,
         help_text=gettext_lazy("Of the steps, drawn by lot."),
     )
@@ -106,7 +93,7 @@ class CheckingSettingsForm(RefusableForm):
         choices=CheckingSettings.Vectors.choices,
         help_text=gettext_lazy("They say how near an answer is to its question and its sources in meaning."),
     )
-    vectors_model = forms.ChoiceField(label=gettext_lazy("Embedding model"), required=False)
+    vectors_model = ModelField(label=gettext_lazy("Embedding model"))
     vectors_folder = forms.CharField(
         label=gettext_lazy("Folder of a sentence-transformers model"),
         max_length=500,
@@ -116,14 +103,6 @@ class CheckingSettingsForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, row: CheckingSettings, models: Iterable[AIModel]) -> None:
         names = ("search", "search_url", "search_results", "vectors", "vectors_folder")
-        chosen = str(row.vectors_model.public_id) if row.vectors_model else ""
-        super().__init__(data, initial={**{name: getattr(row, name) for name in names}, "vectors_model": chosen})
-        self.models = {str(model.public_id): model for model in models}
-        choices = [("", _("None")), *((key, f"{model} · {model.provider}") for key, model in self.models.items())]
-        self.fields["vectors_model"].choices = choices  # type: ignore[attr-defined]
-
-    @property
-    def for_service(self) -> dict[str, Any]:
-        """What checking_settings_update takes."""
-        given = dict(self.cleaned_data)
-        return given | {"vectors_model": self.models.get(given["vectors_model"])}
+        initial = {name: getattr(row, name) for name in names} | {"vectors_model": id_of(row.vectors_model)}
+        super().__init__(data, initial=initial)
+        self.fields["vectors_model"].offer(models, nothing=_("None"))  # type: ignore[attr-defined]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -14,16 +13,12 @@ from apps.providers.contract import TIERS
 from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.types import DEFAULT_BANDS
+from apps.tasks.form_fields import ModelField, PercentField, decimal_widget, id_of
 from apps.tasks.models import ABTest, EscalationRule, RoutingSettings, Strategy, Trigger
 from apps.tasks.route_words import strategy_about
 
 MOST_PROMPT_CHARS = 100_000
 BANDS = TIERS[:-1]  # the strongest tier answers whatever is left
-_DECIMAL = forms.TextInput(attrs={"inputmode": "decimal"})
-
-
-def _models(models: Iterable[AIModel], nothing: str) -> list[tuple[str, str]]:
-    return [("", nothing), *((str(model.public_id), f"{model} · {model.provider}") for model in models)]
 
 
 class TryForm(forms.Form):
@@ -35,7 +30,7 @@ class TryForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "maxlength": MOST_PROMPT_CHARS}),
     )
     strategy = forms.ChoiceField(label=gettext_lazy("Strategy"), choices=Strategy.choices, initial=Strategy.AUTO)
-    force_model = forms.ChoiceField(label=gettext_lazy("Model"), required=False)
+    force_model = ModelField(label=gettext_lazy("Model"))
     verify = forms.BooleanField(
         label=gettext_lazy("Have another AI check the answer"),
         required=False,
@@ -48,8 +43,7 @@ class TryForm(forms.Form):
 
     def __init__(self, data: Any = None, *, models: Iterable[AIModel], **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        self.models = {str(model.public_id): model for model in models}
-        self.fields["force_model"].choices = _models(self.models.values(), _("Chosen for the prompt"))  # type: ignore[attr-defined]
+        self.fields["force_model"].offer(models, nothing=_("Chosen for the prompt"))  # type: ignore[attr-defined]
 
     @property
     def strategies(self) -> list[tuple[str, str]]:
@@ -62,14 +56,9 @@ class RuleForm(RefusableForm):
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     trigger = forms.ChoiceField(label=gettext_lazy("When"), choices=Trigger.choices)
-    threshold = forms.DecimalField(
+    threshold = PercentField(
         label=gettext_lazy("Threshold"),
         required=False,
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
-        widget=_DECIMAL,
         help_text=gettext_lazy("Confidence below it, or complexity from it on; 70 is usual for confidence."),
     )
     category = forms.CharField(
@@ -80,8 +69,8 @@ class RuleForm(RefusableForm):
     )
     from_tier = forms.ChoiceField(label=gettext_lazy("From tier"), required=False)
     to_tier = forms.ChoiceField(label=gettext_lazy("To tier"), required=False)
-    from_model = forms.ChoiceField(label=gettext_lazy("From model"), required=False)
-    to_model = forms.ChoiceField(label=gettext_lazy("To model"), required=False)
+    from_model = ModelField(label=gettext_lazy("From model"))
+    to_model = ModelField(label=gettext_lazy("To model"))
     priority = forms.IntegerField(
         label=gettext_lazy("Order"),
         min_value=0,
@@ -93,27 +82,17 @@ class RuleForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, models: Iterable[AIModel], rule: EscalationRule | None = None) -> None:
         super().__init__(data, initial=_of_rule(rule) if rule else None)
-        self.models = {str(model.public_id): model for model in models}
-        tiers = [(tier, tier) for tier in TIERS]
-        choices = {
-            "from_tier": [("", _("Any")), *tiers],
-            "to_tier": [("", _("The next stronger")), *tiers],
-            "from_model": _models(self.models.values(), _("Any")),
-            "to_model": _models(self.models.values(), _("Chosen for the prompt")),
-        }
-        for name, options in choices.items():
-            self.fields[name].choices = options  # type: ignore[attr-defined]
-
-    @property
-    def for_service(self) -> dict[str, Any]:
-        """What rule_create and rule_update take."""
-        given = dict(self.cleaned_data)
-        return given | {name: self.models.get(given[name]) for name in ("from_model", "to_model")}
+        offered, tiers = list(models), [(tier, tier) for tier in TIERS]
+        fields: dict[str, Any] = self.fields
+        fields["from_tier"].choices = [("", _("Any")), *tiers]
+        fields["to_tier"].choices = [("", _("The next stronger")), *tiers]
+        fields["from_model"].offer(offered, nothing=_("Any"))
+        fields["to_model"].offer(offered, nothing=_("Chosen for the prompt"))
 
 
 def _of_rule(rule: EscalationRule) -> dict[str, Any]:
     fields = ("name", "trigger", "threshold", "category", "from_tier", "to_tier", "priority", "is_active")
-    models = {name: str(getattr(rule, name).public_id) if getattr(rule, name) else "" for name in ("from_model", "to_model")}
+    models = {name: id_of(getattr(rule, name)) for name in ("from_model", "to_model")}
     return {**{name: getattr(rule, name) for name in fields}, **models}
 
 
@@ -126,16 +105,11 @@ class RoutingForm(RefusableForm):
         required=False,
         max_digits=14,
         decimal_places=8,
-        widget=_DECIMAL,
+        widget=decimal_widget(),
         help_text=gettext_lazy("No escalation begins once so much was spent. Left empty: no limit."),
     )
-    exploration = forms.DecimalField(
+    exploration = PercentField(
         label=gettext_lazy("For little-known models, %"),
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
-        widget=_DECIMAL,
         help_text=gettext_lazy("The share of prompts by which a new model can show how good it is. 0: never."),
     )
 
@@ -143,9 +117,7 @@ class RoutingForm(RefusableForm):
         super().__init__(data, initial=_of_settings(row))
         for tier in BANDS:
             label = _("Tier “%(tier)s” up to complexity") % {"tier": tier}
-            self.fields[f"band_{tier}"] = forms.DecimalField(
-                label=label, min_value=Decimal(0), max_value=Decimal(100), max_digits=5, decimal_places=2, widget=_DECIMAL
-            )
+            self.fields[f"band_{tier}"] = PercentField(label=label)
 
     @property
     def bands(self) -> list[Any]:
@@ -184,31 +156,24 @@ class CacheForm(RefusableForm):
     keep_hours = forms.IntegerField(
         label=gettext_lazy("Kept for, hours"), min_value=1, max_value=8_760, help_text=gettext_lazy("Up to a year.")
     )
-    semantic_model = forms.ChoiceField(
+    semantic_model = ModelField(
         label=gettext_lazy("Embedding model"),
-        required=False,
         help_text=gettext_lazy("Finds a question that was asked before in other words. Each look can cost an embedding."),
     )
-    semantic_threshold = forms.DecimalField(
+    semantic_threshold = PercentField(
         label=gettext_lazy("Likeness needed, %"),
-        min_value=Decimal(50),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
-        widget=_DECIMAL,
+        min_value=50,
     )
 
     def __init__(self, data: Any = None, *, row: RoutingSettings, models: Iterable[AIModel]) -> None:
         super().__init__(data, initial=_of_cache(row))
-        self.models = {str(model.public_id): model for model in models}
-        self.fields["semantic_model"].choices = _models(self.models.values(), _("None: only the very same request"))  # type: ignore[attr-defined]
+        self.fields["semantic_model"].offer(models, nothing=_("None: only the very same request"))  # type: ignore[attr-defined]
 
     @property
     def for_service(self) -> dict[str, Any]:
         """What cache_settings_update takes."""
         given = dict(self.cleaned_data)
-        given["cache_keep_s"] = 3_600 * given.pop("keep_hours")
-        return given | {"semantic_model": self.models.get(given["semantic_model"])}
+        return given | {"cache_keep_s": 3_600 * given.pop("keep_hours")}
 
 
 def _of_cache(row: RoutingSettings) -> dict[str, Any]:
@@ -216,7 +181,7 @@ def _of_cache(row: RoutingSettings) -> dict[str, Any]:
         "cache_is_on": row.cache_is_on,
         "cache_is_shared": row.cache_is_shared,
         "keep_hours": max(1, round(row.cache_keep_s / 3_600)),
-        "semantic_model": str(row.semantic_model.public_id) if row.semantic_model else "",
+        "semantic_model": id_of(row.semantic_model),
         "semantic_threshold": f"{float(row.semantic_threshold):g}",
     }
 
@@ -227,14 +192,9 @@ class ABForm(RefusableForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     strategy_a = forms.ChoiceField(label=gettext_lazy("A"), choices=Strategy.choices, initial=Strategy.AUTO)
     strategy_b = forms.ChoiceField(label=gettext_lazy("B"), choices=Strategy.choices, initial=Strategy.CHEAPEST)
-    share_percent = forms.DecimalField(
+    share_percent = PercentField(
         label=gettext_lazy("Share of the prompts in the test, %"),
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        max_digits=5,
-        decimal_places=2,
         initial=100,
-        widget=_DECIMAL,
         help_text=gettext_lazy("Half of them on each side. Only prompts that left the strategy on automatic take part."),
     )
     measure = forms.ChoiceField(label=gettext_lazy("What decides"), choices=ABTest.Measure.choices)

@@ -20,6 +20,7 @@ from apps.providers.calls import Switched, Waiting
 from apps.providers.contract import ChatRequest, Delta, Message
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.types import RoutedPrompt
+from apps.tasks.form_fields import id_of
 from apps.tasks.route_forms import TryForm
 from apps.tasks.runner.routing import Asker, Finished, asker_of, prompt_for, stream_route
 from apps.tasks.views.tasks import Asked
@@ -30,8 +31,9 @@ log = logging.getLogger(__name__)
 @require_GET
 def try_it(request: Asked) -> HttpResponse:
     request.actor.must_work()
-    form = TryForm(models=chat_models(request), initial={"input": request.GET.get("input", "")})
-    return render(request, "orchestrator/try_it.html", {"form": form, "has_models": bool(form.models)})
+    models = chat_models(request)
+    form = TryForm(models=models, initial={"input": request.GET.get("input", "")})
+    return render(request, "orchestrator/try_it.html", {"form": form, "has_models": bool(models)})
 
 
 @require_POST
@@ -46,7 +48,7 @@ def answer(request: Asked) -> HttpResponseBase:
     prompt = prompt_for(
         ChatRequest("", (Message("user", given["input"]),)),
         strategy=given["strategy"],
-        forced_model=given["force_model"],
+        forced_model=id_of(given["force_model"]),
         verify=given["verify"],
         use_cache=not given["fresh"],
     )
