@@ -194,7 +194,7 @@ def test_words_are_looked_for_in_what_a_step_gave(browser: Client, actor: Actor)
     scenes.make_subtask(task, 2, "Second", result="Nobody.")
     page = browser.get(reverse("tasks:steps"), {"search": "HERON"}).content.decode()
     assert "First" in page and "Second" not in page
-    assert "Nothing matches" in browser.get(reverse("tasks:steps"), {"search": "%_\x00🦆"}).content.decode()
+    assert "No step matches" in browser.get(reverse("tasks:steps"), {"search": "%_\x00🦆"}).content.decode()
 
 
 def test_the_list_asks_the_database_equally_often_for_one_step_and_for_fifty(
