@@ -54,8 +54,16 @@ class AdapterContract:
         yield adapter
         await adapter.aclose()
 
+    @pytest.fixture(params=["complete", "stream"])
+    def way(self, request) -> str:
+        return request.param
+
     def ask(self, prompt: str, **options) -> ChatRequest:
         return ChatRequest(self.model, (Message("user", prompt),), **options)
+
+    async def answered(self, adapter: Adapter, request: ChatRequest, way: str) -> Completion:
+        """What comes of it, asked whole or read as a stream."""
+        return await adapter.complete(request) if way == "complete" else [piece async for piece in adapter.stream(request)][-1]
 
     def test_it_is_an_adapter(self, adapter):
         assert isinstance(adapter, Adapter)
@@ -116,13 +124,9 @@ class AdapterContract:
         pieces = [piece async for piece in adapter.stream(request)]
         assert pieces[-1].data["answer"] in ("yes", "no")
 
-    @pytest.mark.parametrize("way", ["complete", "stream"])
     async def test_it_says_how_likely_each_word_was_where_it_is_told(self, adapter, way):
         request = self.ask(self.prompt, max_output_tokens=20, temperature=0, logprobs=True, top_logprobs=3)
-        if way == "complete":
-            answer = await adapter.complete(request)
-        else:
-            answer = [piece async for piece in adapter.stream(request)][-1]
+        answer = await self.answered(adapter, request, way)
         if not self.gives_logprobs:
             assert answer.logprobs is None
             return

@@ -8,25 +8,19 @@ from dataclasses import replace
 import pytest
 
 from apps.providers.adapters.mistral.adapter import MistralAdapter
-from apps.providers.contract import ChatRequest, Connection
-from apps.providers.errors import AuthenticationFailed, ContextTooLong, OutOfCredit, Overloaded, RateLimited
+from apps.providers.contract import Connection
+from tests.providers.aimock_contract import AimockContract
 from tests.providers.contract import AdapterContract
-from tests.providers.test_openai import CONVERSATION, WEATHER
 from tests.servers.aimock import aimock
 from tests.servers.llama import llama
 
 __all__ = ["aimock", "llama"]
 
 
-class TestWithAimock(AdapterContract):
+class TestWithAimock(AimockContract):
     model = "gpt-4o"
-    prompt = "Say hello"
-    expected = "Hello! How can I help you today? 🎉 Olá, você."
-    long_prompt = "Tell a long story"
-    json_prompt = "Yes or no, as JSON"
     embedding_model = "text-embedding-3-small"
-    context_prompt = "Fill the context"
-    refuses_wrong_keys = False
+    thinking_model = "o3"
 
     @pytest.fixture
     def connection(self, aimock):
@@ -42,35 +36,6 @@ class TestWithAimock(AdapterContract):
     async def test_it_streams_the_same_answer_in_pieces(self, slow_adapter):
         *deltas, last = [piece async for piece in slow_adapter.stream(self.ask(self.prompt))]
         assert "".join(delta.text for delta in deltas) == last.text == self.expected and len(deltas) > 1
-
-    @pytest.mark.parametrize(
-        ("prompt", "error"),
-        [
-            ("Spend everything", OutOfCredit),
-            ("Hurry", RateLimited),
-            ("Crowd in", Overloaded),
-            ("Bring the wrong key", AuthenticationFailed),
-            ("Fill the context", ContextTooLong),
-        ],
-    )
-    async def test_it_knows_the_vendors_errors(self, adapter, prompt, error):
-        with pytest.raises(error) as caught:
-            await adapter.complete(self.ask(prompt))
-        assert type(caught.value) is error and caught.value.vendor_message
-
-    @pytest.mark.parametrize("way", ["complete", "stream"])
-    async def test_it_gives_tool_calls(self, adapter, way):
-        request = self.ask("What is the weather?", tools=WEATHER, tool_choice="required")
-        if way == "complete":
-            answer = await adapter.complete(request)
-        else:
-            answer = [piece async for piece in adapter.stream(request)][-1]
-        [call] = answer.tool_calls
-        assert (answer.finish_reason, call.name, call.arguments) == ("tool_calls", "get_weather", '{"city":"Recife"}')
-
-    async def test_a_conversation_with_tools_and_images_is_taken(self, adapter):
-        tools = ({"name": "look", "parameters": {"type": "object"}},)
-        assert (await adapter.complete(ChatRequest(self.model, CONVERSATION, tools=tools))).text == self.expected
 
 
 class TestWithLlamaCpp(AdapterContract):

@@ -22,7 +22,7 @@ from apps.providers.errors import (
     NotSupported,
     ProviderError,
 )
-from tests.providers.contract import AdapterContract
+from tests.providers.aimock_contract import AimockContract
 from tests.providers.listing import HTML, listing
 from tests.providers.native import REQUEST, Vendor
 from tests.servers.aimock import aimock
@@ -34,15 +34,12 @@ LINES = {"content-type": "application/x-ndjson"}
 vendor = Vendor("ollama", "")
 
 
-class TestWithAimock(AdapterContract):
+class TestWithAimock(AimockContract):
     model = "llama3.1:8b"
-    prompt = "Say hello"
-    expected = "Hello! How can I help you today? 🎉 Olá, você."
-    long_prompt = "Tell a long story"
-    json_prompt = "Yes or no, as JSON"
     embedding_model = "nomic-embed-text"
-    context_prompt = "Fill the context"
-    refuses_wrong_keys = False
+    thinking_model = None
+    tells_of_limits = False
+    nonsense = Interrupted  # a line that is none is where an answer of lines breaks off
 
     @pytest.fixture
     def connection(self, aimock):
@@ -74,21 +71,6 @@ class TestWithAimock(AdapterContract):
     async def test_it_asks_in_ollamas_own_protocol(self, adapter, aimock):
         await adapter.complete(self.ask("Say hello"))
         assert aimock.journal()[-1]["path"] == "/api/chat"
-
-    @pytest.mark.parametrize("way", ["complete", "stream"])
-    async def test_it_gives_tool_calls(self, adapter, way):
-        request = self.ask("What is the weather?", tools=({"name": "get_weather", "parameters": {"type": "object"}},))
-        if way == "complete":
-            answer = await adapter.complete(request)
-        else:
-            answer = [piece async for piece in adapter.stream(request)][-1]
-        [call] = answer.tool_calls
-        assert (answer.finish_reason, call.name, call.arguments) == ("tool_calls", "get_weather", '{"city": "Recife"}')
-
-    async def test_a_stream_that_breaks_off_keeps_its_words(self, adapter):
-        with pytest.raises(Interrupted) as caught:
-            [piece async for piece in adapter.stream(self.ask("Break off"))]
-        assert caught.value.extra["partial"].text.startswith("This")
 
 
 # ── lines ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,15 +7,7 @@ from dataclasses import replace
 import pytest
 
 from apps.providers.contract import ChatRequest, Connection, Message
-from apps.providers.errors import (
-    AuthenticationFailed,
-    ContextTooLong,
-    Interrupted,
-    MalformedAnswer,
-    OutOfCredit,
-    Overloaded,
-    RateLimited,
-)
+from tests.providers.aimock_contract import AimockContract
 from tests.providers.contract import AdapterContract
 from tests.servers.aimock import aimock
 from tests.servers.llama import llama
@@ -46,73 +38,15 @@ class TestWithLlamaCpp(AdapterContract):
         assert answer.usage.output_tokens == 1
 
 
-class TestWithAimock(AdapterContract):
+class TestWithAimock(AimockContract):
     model = "gpt-4o"
-    prompt = "Say hello"
-    expected = "Hello! How can I help you today? 🎉 Olá, você."
-    long_prompt = "Tell a long story"
-    json_prompt = "Yes or no, as JSON"
     embedding_model = "text-embedding-3-small"
-    context_prompt = "Fill the context"
-    refuses_wrong_keys = False
+    thinking_model = "o3"
+    gives_request_ids = True
 
     @pytest.fixture
     def connection(self, aimock):
         return Connection("openai_compatible", aimock.url, "sk-aimock-for-tests", allow_private=True, max_attempts=1)
-
-    @pytest.mark.parametrize(
-        ("prompt", "error"),
-        [
-            ("Spend everything", OutOfCredit),
-            ("Hurry", RateLimited),
-            ("Crowd in", Overloaded),
-            ("Bring the wrong key", AuthenticationFailed),
-            ("Fill the context", ContextTooLong),
-        ],
-    )
-    @pytest.mark.parametrize("way", ["complete", "stream"])
-    async def test_it_knows_the_vendors_errors(self, adapter, prompt, error, way):
-        with pytest.raises(error) as caught:
-            if way == "complete":
-                await adapter.complete(self.ask(prompt))
-            else:
-                [piece async for piece in adapter.stream(self.ask(prompt))]
-        assert type(caught.value) is error
-        assert caught.value.vendor_message
-        assert caught.value.request_id.startswith("req-")
-        assert "********" not in caught.value.message
-
-    async def test_it_takes_thinking_apart_from_the_answer(self, adapter):
-        request = replace(self.ask("Think first"), model="o3")  # aimock lets only thinking models think
-        for answer in (await adapter.complete(request), [piece async for piece in adapter.stream(request)][-1]):
-            assert (answer.text, answer.reasoning) == ("Forty-two.", "Six times seven.")
-            assert answer.usage.reasoning_tokens <= answer.usage.output_tokens == 7
-
-    @pytest.mark.parametrize("way", ["complete", "stream"])
-    async def test_it_gives_tool_calls(self, adapter, way):
-        request = self.ask("What is the weather?", tools=({"name": "get_weather", "parameters": {"type": "object"}},))
-        if way == "complete":
-            answer = await adapter.complete(request)
-        else:
-            answer = [piece async for piece in adapter.stream(request)][-1]
-        assert answer.finish_reason == "tool_calls"
-        [call] = answer.tool_calls
-        assert (call.name, call.arguments) == ("get_weather", '{"city":"Recife"}')
-        assert call.id
-
-    async def test_a_stream_that_breaks_off_keeps_its_words(self, adapter):
-        with pytest.raises(Interrupted) as caught:
-            [piece async for piece in adapter.stream(self.ask("Break off"))]
-        assert caught.value.extra["partial"].text.startswith("This")
-        assert caught.value.extra["partial"].usage.is_estimated
-
-    async def test_an_answer_cut_at_the_limit_says_so(self, adapter):
-        assert (await adapter.complete(self.ask("Say too much"))).finish_reason == "length"
-
-    async def test_it_says_that_the_answer_makes_no_sense(self, adapter, aimock):
-        with aimock.chaos(malformedRate=1):
-            with pytest.raises(MalformedAnswer):
-                await adapter.complete(self.ask("Say hello"))
 
     async def test_the_conversation_arrives_as_it_was_said(self, adapter, aimock):
         messages = (
