@@ -19,6 +19,7 @@ from django.utils import translation
 from rest_framework.exceptions import APIException
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from apps.accounts import consumers as accounts
 from apps.accounts.actor import Actor
 from apps.accounts.middleware import TEAM_HEADER, TEAM_IN_SESSION
 from apps.accounts.models import User
@@ -64,6 +65,7 @@ class Socket(LiveSocket):
 
     handlers: ClassVar[Mapping[str, Handler]] = {
         "ping": ping,
+        **accounts.HANDLERS,
         **tasks.HANDLERS,
         **providers.HANDLERS,
         **trials.HANDLERS,

@@ -35,8 +35,13 @@ def notifications_read(actor: Actor, *, only: uuid.UUID | None = None) -> int:
     now = timezone.now()
     count = unread.update(read_at=now, updated_at=now)
     if count:
-        transaction.on_commit(lambda: live.publish(_topic(actor.user), "notification", _seen(actor.user)))
+        transaction.on_commit(lambda: live.publish(_topic(actor.user), "notification", notifications_state(actor.user)))
     return count
+
+
+def notifications_state(person: User) -> dict[str, Any]:
+    """What every open page of this person is told when none is new: how many are unread."""
+    return {"event": "read", "unread": _unread(person)}
 
 
 def notification_send_mail(notification: Notification) -> None:
@@ -63,10 +68,6 @@ def _told(note: Notification) -> dict[str, Any]:
         "created_at": note.created_at.isoformat(),
         "unread": _unread(note.user),
     }
-
-
-def _seen(person: User) -> dict[str, Any]:
-    return {"event": "read", "unread": _unread(person)}
 
 
 def _unread(person: User) -> int:

@@ -42,6 +42,7 @@ function opened() {
   for (const element of document.querySelectorAll("[data-live-compare]")) send("compare:subscribe", { comparison_id: element.dataset.liveCompare });
   for (const element of document.querySelectorAll("[data-live-benchmark]")) send("benchmark:subscribe", { benchmark_id: element.dataset.liveBenchmark });
   for (const element of document.querySelectorAll("[data-live-chat]")) send("chat:subscribe", { conversation_id: element.dataset.liveChat });
+  send("notification:state", {}); // some may have come while the page was on its way
   tell("orq:open", {});
   clearInterval(heartbeat);
   heartbeat = setInterval(() => {

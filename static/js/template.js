@@ -39,7 +39,9 @@ if (edit) {
   const refresh = () => {
     const names = [...new Set([...body.value.matchAll(PLACE)].map((match) => match[1]))];
     for (const name of names) if (!rows.has(name)) rows.set(name, made(blank, name));
-    table.tBodies[0].replaceChildren(...names.map((name) => rows.get(name)));
+    const wanted = names.map((name) => rows.get(name));
+    const isAnother = wanted.length !== table.tBodies[0].rows.length || wanted.some((row, place) => row !== table.tBodies[0].rows[place]);
+    if (isAnother) table.tBodies[0].replaceChildren(...wanted); // else whoever types in a row would lose their place
     table.hidden = !names.length;
     edit.querySelector("[data-no-places]").hidden = Boolean(names.length);
     edit.querySelector("[data-preview]").hidden = !names.length;
