@@ -21,7 +21,8 @@ pytestmark = [
 ]
 HEARS = """const done = arguments[0];
 document.addEventListener("orq:notification", () => done(true), {once: true});
-import(document.querySelector("script[src*='live']").src).then(({isOpen, send}) => isOpen() ? send("notification:state", {}) : done(false))"""
+import(document.querySelector("script[src*='live']").src)
+  .then(({isOpen, send}) => isOpen() ? send("notification:state", {}) : done(false))"""
 WRONG_BY_A_DAY = """const real = Date.now, each = window.setInterval;
 Date.now = () => real() + 86400000;
 Object.defineProperty(Performance.prototype, "timeOrigin", {value: real() + 86400000});
