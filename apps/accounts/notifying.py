@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Notification, Team, User
 from apps.common import live
+from apps.common.bulk import in_parts
 
 
 def notify(person: User, *, kind: str, title: str, text: str = "", url: str = "", team: Team | None = None) -> Notification:
@@ -27,16 +30,36 @@ def notify(person: User, *, kind: str, title: str, text: str = "", url: str = ""
     return note
 
 
-def notifications_read(actor: Actor, *, only: uuid.UUID | None = None) -> int:
-    """Mark the person's unread notifications as read, or only one of them; gives how many that were."""
+def notifications_read(actor: Actor, *, only: uuid.UUID | Sequence[uuid.UUID] | None = None) -> int:
+    """Mark the person's unread notifications as read, or only one or some of them; gives how many that were."""
     unread = Notification.objects.filter(user=actor.user, read_at=None)
-    if only:
-        unread = unread.filter(public_id=only)
-    now = timezone.now()
-    count = unread.update(read_at=now, updated_at=now)
+    now, count = timezone.now(), 0
+    for rows in _parts(unread, [only] if isinstance(only, uuid.UUID) else only):
+        count += rows.update(read_at=now, updated_at=now)
+    _tell_seen(actor, count)
+    return count
+
+
+def notifications_delete(actor: Actor, ids: Sequence[uuid.UUID]) -> int:
+    """Throw these of the person's notifications away; gives how many that were. What they told of stays."""
+    count = 0
+    for rows in _parts(Notification.objects.filter(user=actor.user), ids):
+        count += rows.delete()[0]
+    _tell_seen(actor, count)
+    return count
+
+
+def _parts(rows: QuerySet[Notification], ids: Sequence[uuid.UUID] | None) -> Iterator[QuerySet[Notification]]:
+    """All the rows at once, or those with the ids some hundred at a time."""
+    if ids is None:
+        yield rows
+    for part in in_parts(ids or ()):
+        yield rows.filter(public_id__in=part)
+
+
+def _tell_seen(actor: Actor, count: int) -> None:
     if count:
         transaction.on_commit(lambda: live.publish(_topic(actor.user), "notification", notifications_state(actor.user)))
-    return count
 
 
 def notifications_state(person: User) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.contrib.sessions.models import Session
@@ -52,6 +53,18 @@ def invitations_visible(actor: Actor) -> QuerySet[Invitation]:
     return (found if actor.can_manage else found.none()).order_by("-created_at", "-pk")
 
 
+def invitations_filtered(
+    actor: Actor, *, now: datetime, search: str = "", role: str = "", state: str = ""
+) -> QuerySet[Invitation]:
+    """Those to addresses with the words, for the role, `open` or `expired` at that time."""
+    rows = with_words(invitations_visible(actor), search, "email")
+    if role:
+        rows = rows.filter(role=role)
+    if state not in ("open", "expired"):
+        return rows
+    return rows.filter(expires_at__gt=now) if state == "open" else rows.filter(expires_at__lte=now)
+
+
 def access_invitation(actor: Actor, public_id: uuid.UUID) -> Invitation:
     return _one(invitations_visible(actor), public_id)
 
@@ -65,6 +78,14 @@ def link_open(token: str) -> Invitation | None:
 def notifications_visible(actor: Actor) -> QuerySet[Notification]:
     """The person's own, of all their teams, newest first."""
     return Notification.objects.filter(user=actor.user).select_related("team").order_by("-created_at", "-pk")
+
+
+def notifications_filtered(actor: Actor, *, search: str = "", kind: str = "", unread: str = "") -> QuerySet[Notification]:
+    """Those with the words in their text, of the kind; with `unread` those not read yet."""
+    rows = with_words(notifications_visible(actor), search, "title", "body")
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.filter(read_at=None) if unread else rows
 
 
 def access_notification(actor: Actor, public_id: uuid.UUID) -> Notification:

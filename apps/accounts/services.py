@@ -21,6 +21,7 @@ from apps.accounts.contract import TeamCreated
 from apps.accounts.errors import LastOwner, LinkNotUsable
 from apps.accounts.models import Invitation, Membership, Role, Team, User
 from apps.accounts.notifying import notification_send_mail as notification_send_mail
+from apps.accounts.notifying import notifications_delete as notifications_delete
 from apps.accounts.notifying import notifications_read as notifications_read
 from apps.accounts.notifying import notify as notify
 from apps.common import events

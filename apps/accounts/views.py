@@ -17,23 +17,14 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import forms, selectors, services, sessions
-from apps.accounts.actor import Actor
 from apps.accounts.errors import LinkNotUsable, SignInRefused
+from apps.accounts.lists import AskedBy, members_listed
 from apps.accounts.middleware import TEAM_IN_SESSION, open_to_strangers
 from apps.accounts.models import Role, User
 from apps.common.errors import BadInput, OrquestradorError
-from apps.common.listing import Address
-from apps.common.paging import page_of
 from apps.common.problems import problem_json, problem_of
 
-IN_THE_BELL = 20
-
-
-class AskedBy(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
-    user: User
+INVITATIONS_SHOWN = 10
 
 
 # ── In and out ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,16 +257,11 @@ def team_new(request: AskedBy) -> HttpResponse:
 
 
 def _team_page(request: AskedBy, *, status: int = 200, **more: Any) -> HttpResponse:
-    asked = {name: request.GET.get(name, "").strip() for name in ("search", "role")}
-    found = selectors.members_filtered(request.actor, **asked)
-    page = page_of(found, ordering=("created_at",), cursor=request.GET.get("cursor", ""))
     context = {
         "form": forms.TeamForm(initial={"name": request.actor.team.name}),
         "invite_form": forms.InviteForm(),
-        "members": page.rows,
-        "asked": asked,
-        **Address(asked).around(page),
-        "invitations": selectors.invitations_visible(request.actor),
+        **members_listed(request),
+        "invitations": selectors.invitations_visible(request.actor)[:INVITATIONS_SHOWN],
         "roles": Role.choices,
         "can_manage": request.actor.can_manage,
         **more,
@@ -292,21 +278,6 @@ def language(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         services.profile_update(request.actor, language=wanted)  # type: ignore[attr-defined]
     return _with_language(redirect(_next(request)), wanted)
-
-
-@require_GET
-def notifications(request: AskedBy) -> HttpResponse:
-    """The bell's list as a fragment for htmx; else a page with all of them, `?unread=1` for those not read yet."""
-    rows = selectors.notifications_visible(request.actor)
-    unread = selectors.notifications_unread(request.actor)
-    if request.headers.get("HX-Request") == "true":
-        return render(request, "accounts/_notifications.html", {"notifications": rows[:IN_THE_BELL], "unread": unread})
-    only_unread = request.GET.get("unread") == "1"
-    page = page_of(
-        rows.filter(read_at=None) if only_unread else rows, ordering=("-created_at",), cursor=request.GET.get("cursor", "")
-    )
-    context = {"notifications": page.rows, "page": page, "unread": unread, "only_unread": only_unread}
-    return render(request, "accounts/notifications.html", context)
 
 
 @require_GET

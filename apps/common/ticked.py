@@ -46,9 +46,15 @@ def deed_of(request: HttpRequest, deeds: Sequence[Deed]) -> Deed:
     found = {deed.name: deed for deed in deeds}.get(request.POST.get("deed", ""))
     if found is None:
         raise BadInput(_("Choose what is to be done with the ticked rows."), field="deed")
-    if found.word and request.POST.get("typed", "").strip().casefold() != found.word.casefold():
-        raise BadInput(_("Nothing was changed: the word that confirms it was not typed."), field="typed")
+    if found.word:
+        must_be_typed(request, found.word)
     return found
+
+
+def must_be_typed(request: HttpRequest, word: str) -> None:
+    """What cannot be undone is confirmed by a word. Raises BadInput where it was not typed."""
+    if request.POST.get("typed", "").strip().casefold() != word.casefold():
+        raise BadInput(_("Nothing was changed: the word that confirms it was not typed."), field="typed")
 
 
 def ids_asked(request: HttpRequest, left_by: Callable[[QueryDict], QuerySet], *, most: int = MOST_ONE_BY_ONE) -> list[uuid.UUID]:

@@ -1,55 +1,29 @@
-"""Pages of templates: the list, one with its places to fill in, its versions, the editor."""
+"""Pages of one template: its places to fill in, its versions, the editor."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from rest_framework.utils.encoders import JSONEncoder
 
-from apps.accounts.actor import Actor
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
 from apps.knowledge import selectors, services
 from apps.knowledge.forms import KIND_CHOICES, ImportForm, TemplateForm
+from apps.knowledge.list_views import Asked
 from apps.knowledge.models import Template
-
-SHOWN_WHEN_DELETED = timedelta(days=30)
-
-
-class Asked(HttpRequest):
-    """A request of somebody who is signed in."""
-
-    actor: Actor
-
-
-@require_GET
-def template_list(request: Asked) -> HttpResponse:
-    asked = {"q": request.GET.get("q", "").strip()[:200], "category": request.GET.get("category", "")[:60]}
-    rows = selectors.templates_filtered(request.actor, search=asked["q"], category=asked["category"])
-    gone = Template.objects.filter(team=request.actor.team, deleted_at__gte=timezone.now() - SHOWN_WHEN_DELETED)
-    context = {
-        "rows": [_shown(row) for row in rows],
-        "asked": asked,
-        "categories": selectors.categories_of(request.actor),
-        "deleted": [_shown(row) for row in gone.order_by("-deleted_at")] if not any(asked.values()) else [],
-        "import_form": ImportForm(),
-    }
-    return render(request, "knowledge/templates.html", context)
 
 
 @require_GET
 def template_page(request: Asked, id: uuid.UUID) -> HttpResponse:
     """With values in the address its text is filled in by the server; with JavaScript as they are typed."""
     row = selectors.access_template(request.actor, id)
-    shown = _shown(row)
+    shown = selectors.template_json(row)
     values = {one["name"]: request.GET.get(one["name"], one["default"]) for one in shown["variables"]}
     text, problem = shown["body"], ""
     if request.GET:
@@ -146,14 +120,6 @@ def template_restore(request: Asked, id: uuid.UUID) -> HttpResponse:
     return redirect("knowledge:template", row.public_id)
 
 
-@require_GET
-def templates_export(request: Asked) -> HttpResponse:
-    file = selectors.export_json(selectors.templates_visible(request.actor))
-    response = JsonResponse(file, encoder=JSONEncoder, json_dumps_params={"ensure_ascii": False, "indent": 1})
-    response["Content-Disposition"] = 'attachment; filename="templates.json"'
-    return response
-
-
 @require_POST
 def templates_import(request: Asked) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
@@ -169,10 +135,6 @@ def templates_import(request: Asked) -> HttpResponse:
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def _shown(row: Template) -> dict[str, Any]:
-    return {**selectors.template_json(row), "deleted_at": row.deleted_at}
-
-
 def _may(request: Asked, row: Template) -> bool:
     try:
         request.actor.must_own(row.owner_id)

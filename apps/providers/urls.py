@@ -71,6 +71,7 @@ urlpatterns = [
     path("models/recommend/", management.model_recommend, name="recommend"),
     path("models/settings/", management.model_settings, name="model_settings"),
     path("models/found/", found.found_list, name="found"),
+    path("models/found/bulk/", found.found_bulk, name="found_bulk"),
     path("models/found/look/", found.found_look, name="found_look"),
     path("models/found/<uuid:id>/accept/", found.found_accept, name="found_accept"),
     path("models/found/<uuid:id>/ignore/", found.found_ignore, name="found_ignore"),

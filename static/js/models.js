@@ -25,7 +25,7 @@ function showProgress(model) {
   if (words) words.textContent = `${percent} %`;
 }
 
-// Rows and parts that are shown are brought up to date; what the reader has the focus in, or has opened, stays as it is.
+// Rows and parts that are shown are brought up to date; what the reader has the focus in, has opened or ticked stays as it is.
 async function readAgain() {
   timer = 0;
   const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
@@ -34,10 +34,9 @@ async function readAgain() {
   for (const part of document.querySelectorAll("#models tbody tr, [data-live-part]")) {
     const next = part.id && fresh.getElementById(part.id);
     if (!next || !part.isConnected || next.outerHTML === part.dataset.seen) continue;
-    if (part.contains(document.activeElement) || part.querySelector("details[open]")) continue;
+    if (part.contains(document.activeElement) || part.querySelector("details[open], [data-tick]:checked")) continue;
     const imported = document.importNode(next, true);
     imported.dataset.seen = next.outerHTML;
-    if (part.querySelector("[data-tick]:checked")) imported.querySelector("[data-tick]").checked = true;
     part.replaceWith(imported);
     globalThis.htmx?.process(imported);
   }

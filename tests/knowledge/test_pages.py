@@ -48,9 +48,9 @@ def test_the_list_has_words_categories_and_as_many_queries_for_many_as_for_few(c
         template_of(actor)
     with django_assert_num_queries(len(few)):
         client.get("/templates/")
-    found = client.get("/templates/?q=/explain").content.decode()
+    found = client.get("/templates/?search=/explain").content.decode()
     assert "Explain" in found and "Summarise" not in found
-    assert "Nothing fits" in client.get("/templates/?q=zzzz").content.decode()
+    assert "Nothing fits" in client.get("/templates/?search=zzzz").content.decode()
 
 
 def test_it_is_written_with_its_places_and_edited(client, actor):
@@ -127,3 +127,20 @@ def test_viewers_fill_in_and_are_offered_nothing_else(actor):
     assert "Delete this template" not in viewer.get(f"/templates/{row.public_id}/").content.decode()
     assert viewer.post("/templates/new/", form()).status_code == 403
     assert viewer.get(f"/templates/{row.public_id}/edit/").status_code == 403
+
+
+def test_sixty_templates_stand_on_two_pages_and_ticked_ones_are_deleted_together(client, actor):
+    rows = [template_of(actor) for _ in range(60)]
+    first = client.get("/templates/?order=newest")
+    second = client.get("/templates/" + first.context["next"])
+    assert [len(page.context["rows"]) for page in (first, second)] == [50, 10]
+    foreign = template_of(make_actor())
+    member = client_of(make_actor(Role.MEMBER, team=actor.team))
+    body = {"deed": "delete", "id": [str(row.public_id) for row in (rows[0], foreign)]}
+    member.post("/templates/bulk/", body)
+    assert not Template.objects.exclude(deleted_at=None).exists()
+    page = client.post("/templates/bulk/", body, follow=True)
+    assert "1 template was deleted" in page.content.decode() and "not there any more" in page.content.decode()
+    assert [one["id"] for one in page.context["deleted"]] == [rows[0].public_id]
+    found = json.loads(client.get("/templates/export/?search=" + rows[1].slug).content)
+    assert [one["slug"] for one in found["templates"]] == [rows[1].slug]

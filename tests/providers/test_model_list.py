@@ -10,8 +10,8 @@ from django.test import Client
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
-from apps.providers.models import AIModel
-from tests.factories import make_actor, model_of
+from apps.providers.models import AIModel, ModelDiscovery, ModelDownload
+from tests.factories import discovery_of, download_of, make_actor, model_of
 
 pytestmark = pytest.mark.django_db
 LIST, BULK = "/models/", "/models/bulk/"
@@ -86,3 +86,31 @@ def test_the_file_of_models_has_what_the_filters_leave(actor: Actor, browser: Cl
     model(actor, "Other")
     said = b"".join(browser.get(LIST + "export/?search=other&format=csv").streaming_content).decode("utf-8-sig")
     assert [row["model"] for row in csv.DictReader(said.splitlines())] == ["other"]
+
+
+def test_found_models_are_searched_and_ignored_together(actor: Actor, browser: Client, django_assert_max_num_queries) -> None:
+    one, other, foreign = discovery_of(actor), discovery_of(actor), discovery_of(make_actor())
+    ModelDiscovery.objects.filter(pk=one.pk).update(model_key="needle")
+    url = "/models/found/"
+    browser.get(url)
+    with django_assert_max_num_queries(11):
+        assert browser.get(url + "?search=needle").context["rows"] == [one]
+    assert "No model matches" in browser.get(url + "?search=xyzzy").content.decode()
+    body = {"deed": "ignore", "id": [str(one.public_id), str(foreign.public_id)]}
+    said = browser.post(url + "bulk/", body, follow=True).content.decode()
+    assert "1 model is not offered any more" in said and "not there any more" in said
+    assert set(ModelDiscovery.objects.filter(state="new")) == {other, foreign}
+    viewer = Client()
+    viewer.force_login(make_actor(Role.VIEWER, team=actor.team).user)
+    assert viewer.post(url + "bulk/", body).status_code == 403 and viewer.get(url).status_code == 200
+
+
+def test_downloads_are_found_by_words_and_state(actor: Actor, browser: Client) -> None:
+    one, other = download_of(actor), download_of(actor)
+    ModelDownload.objects.filter(pk=one.pk).update(name="needle/7b", state="failed")
+    download_of(make_actor())
+    url = "/models/downloads/"
+    assert browser.get(url).context["downloads"] == [other, one]
+    for query in ("?search=needle", "?state=failed"):
+        assert browser.get(url + query).context["downloads"] == [one]
+    assert "No download matches" in browser.get(url + "?state=paused").content.decode()

@@ -228,7 +228,7 @@ def test_a_benchmark_shows_its_cost_before_it_begins(browser: Client, actor: Act
     browser.post(reverse("tasks:checking_stop", args=[run.public_id]))
     run.refresh_from_db()
     assert run.status == "cancelled"
-    browser.post(reverse("tasks:checking_delete", args=[run.public_id]))
+    browser.post(reverse("tasks:checking_delete", args=[run.public_id]), {"typed": "delete"})
     assert not ValidatorRun.objects.exists()
 
 

@@ -313,7 +313,7 @@ def test_a_verdict_comes_with_its_interval(browser: Client, actor: Actor, cast: 
     assert "A is better: Automatic" in shown and "−30" in shown
     assert queries(browser, "ab_test", test.public_id) <= MOST_QUERIES
     browser.post(reverse("tasks:ab_stop", args=[test.public_id]))
-    browser.post(reverse("tasks:ab_delete", args=[test.public_id]))
+    browser.post(reverse("tasks:ab_delete", args=[test.public_id]), {"typed": "delete"})
     assert not ABTest.objects.exists()
     assert TaskExecution.objects.count() == 6
 

@@ -7,38 +7,98 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.listing import Address, Chip, Select, asked_of
 from apps.common.paging import page_of
+from apps.common.searching import with_words
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
 from apps.providers.management_forms import DownloadForm
-from apps.providers.models import ModelDiscovery, Provider
+from apps.providers.models import ModelDiscovery, ModelDownload, Provider
 from apps.providers.views.parts import Asked
 
 LIMIT = 50
+FOUND_FILTERS = ("search", "state")
+DOWNLOAD_FILTERS = ("search", "state")
 STATES = ModelDiscovery.State
 
 
 @require_GET
 def found_list(request: Asked) -> HttpResponse:
-    state = request.GET.get("state", STATES.NEW)
-    if state not in STATES.values:
-        raise BadInput(_("The state is one of: %s.") % ", ".join(STATES.values), field="state")
-    rows = selectors.discoveries_visible(request.actor)
-    page = page_of(rows.filter(state=state), ordering=("-found_at", "model_key"), cursor=request.GET.get("cursor", ""))
-    numbers = selectors.discovery_counts(request.actor)
+    asked = asked_of(request.GET, FOUND_FILTERS)
+    rows, state = _found(request.actor, request.GET), _state(asked)
+    page = page_of(rows, ordering=("-found_at", "model_key"), limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    numbers, address = selectors.discovery_counts(request.actor), Address(asked)
     context = {
         "rows": page.rows,
         "state": state,
-        "chips": [{"value": one.value, "label": one.label, "count": numbers.get(one.value, 0)} for one in STATES],
-        "next": page.next and f"?state={state}&cursor={page.next}",
-        "previous": page.previous and f"?state={state}&cursor={page.previous}",
+        "asked": asked,
+        "chips": [
+            Chip(str(one.label), address.with_(state=one.value), is_on=one == state, count=str(numbers.get(one.value, 0)))
+            for one in STATES
+        ],
+        "passed": {"state": asked["state"]},
+        "bar": Bar(reverse("providers:found_bulk"), _deeds(state), address.here, bool(page.next)),
+        **address.around(page),
+        "is_narrowed": bool(asked["search"]),
     }
     return render(request, "providers/found.html", context)
+
+
+def _state(asked: dict[str, str]) -> str:
+    state = asked["state"] or STATES.NEW
+    if state not in STATES.values:
+        raise BadInput(_("The state is one of: %s.") % ", ".join(STATES.values), field="state")
+    return state
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[ModelDiscovery]:
+    asked = asked_of(given, FOUND_FILTERS)
+    rows = selectors.discoveries_visible(actor).filter(state=_state(asked))
+    return with_words(rows, asked["search"], "model_key", "address", "provider__display_name")
+
+
+def _deeds(state: str) -> list[Deed]:
+    """What can be done with those of a state: what was taken is among the models, and stays there."""
+    take, ignore = Deed("accept", _("Take"), "add"), Deed("ignore", _("Ignore"), "close")
+    return {STATES.NEW: [take, ignore], STATES.IGNORED: [take]}.get(STATES(state), [])
+
+
+@require_POST
+def found_bulk(request: Asked) -> HttpResponse:
+    """Take the ticked models, or ignore them."""
+    request.actor.must_work()
+
+    def act() -> tuple[Outcome, str]:
+        deed = deed_of(request, _deeds(STATES.NEW)).name
+        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        outcome = do_each(selectors.discoveries_visible(request.actor), ids, lambda row: _decide(request.actor, deed, row))
+        n = outcome.done
+        said = (
+            ngettext("%(n)s model was taken.", "%(n)s models were taken.", n)
+            if deed == "accept"
+            else ngettext("%(n)s model is not offered any more.", "%(n)s models are not offered any more.", n)
+        )
+        return outcome, said % {"n": n}
+
+    return answered(request, "providers:found", act)
+
+
+def _decide(actor: Actor, deed: str, row: ModelDiscovery) -> None:
+    if deed == "accept":
+        async_to_sync(services.discovery_accept)(actor, row)
+    else:
+        services.discovery_ignore(actor, row)
 
 
 @require_POST
@@ -97,15 +157,17 @@ def download_list(request: Asked) -> HttpResponse:
         else:
             messages.success(request, _("%(provider)s fetches %(name)s.") % {"provider": provider, "name": download})
             return redirect("providers:downloads")
-    page = page_of(
-        selectors.downloads_visible(request.actor), ordering=("-created_at",), limit=LIMIT, cursor=request.GET.get("cursor", "")
-    )
+    asked = asked_of(request.GET, DOWNLOAD_FILTERS)
+    rows = selectors.downloads_filtered(request.actor, **asked)
+    page = page_of(rows, ordering=("-created_at",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    states = [("", _("Any state")), *ModelDownload.State.choices]
     context: dict[str, Any] = {
         "form": form,
         "able": able,
         "downloads": page.rows,
-        "next": page.next and f"?cursor={page.next}",
-        "previous": page.previous and f"?cursor={page.previous}",
+        "asked": asked,
+        "selects": [Select("state", _("State"), states, asked["state"])],
+        **Address(asked).around(page),
     }
     return render(request, "providers/downloads.html", context, status=400 if form.errors else 200)
 

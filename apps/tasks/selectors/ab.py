@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.tasks.engine.routing.significance import Comparison, compare_means, compare_shares
 from apps.tasks.models import ABTest, TaskExecution
 
@@ -66,6 +67,14 @@ class TestResult:
 
 def ab_tests_visible(actor: Actor) -> QuerySet[ABTest]:
     return ABTest.objects.filter(team=actor.team).select_related("owner")
+
+
+def ab_tests_filtered(actor: Actor, *, search: str = "", status: str = "", measure: str = "") -> QuerySet[ABTest]:
+    """Those with the words in their name, in the state, decided by the measure."""
+    rows = with_words(ab_tests_visible(actor), search, "name")
+    if status:
+        rows = rows.filter(status=status)
+    return rows.filter(measure=measure) if measure else rows
 
 
 def access_ab_test(actor: Actor, public_id: uuid.UUID | str) -> ABTest:

@@ -13,11 +13,13 @@ from decimal import Decimal
 from math import sqrt
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.searching import with_words
 from apps.providers.models.trials import TrialStatus
 from apps.tasks.models import CheckingSettings, ResultThumb, ValidatorOutcome, ValidatorRun, VerifyingRule
 from apps.tasks.planted import KINDS
@@ -244,6 +246,13 @@ def _add(total: Worked, one: Worked) -> None:
 
 def runs_visible(actor: Actor) -> QuerySet[ValidatorRun]:
     return ValidatorRun.objects.filter(team=actor.team).select_related("owner")
+
+
+def runs_filtered(actor: Actor, *, search: str = "", status: str = "") -> QuerySet[ValidatorRun]:
+    """Those of models with the words in their names, in the state."""
+    named = runs_visible(actor).annotate(models_named=Cast("models_asked", TextField()))
+    rows = with_words(named, search, "models_named")
+    return rows.filter(status=status) if status else rows
 
 
 def access_run(actor: Actor, public_id: uuid.UUID | str) -> ValidatorRun:

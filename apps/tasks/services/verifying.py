@@ -54,8 +54,8 @@ def verifying_rules_restore(actor: Actor, rules: list[VerifyingRule]) -> int:
 
     def before(rule: VerifyingRule) -> None:
         must_be_of(actor, rule)
-        about = {"object_id": rule.public_id, "object_type": "rule", "category": rule.category}
-        audit_setting(actor, "verifying_rule_restored", **about)
+        what = "verifying_rule_restored"
+        audit_setting(actor, what, object_id=rule.public_id, object_type="rule", category=rule.category)
 
     return rows_again(rules, before)
 

@@ -6,27 +6,72 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Actor
+from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
+from apps.common.listing import Address, Select, asked_of
+from apps.common.paging import page_of
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked, must_be_typed
 from apps.tasks.models import ABTest
 from apps.tasks.route_forms import ABForm
 from apps.tasks.route_words import shown_comparison, strategy_word, unit_word, verdict_word
-from apps.tasks.selectors.ab import ab_result, ab_tests_visible, access_ab_test
+from apps.tasks.selectors.ab import ab_result, ab_tests_filtered, ab_tests_visible, access_ab_test
 from apps.tasks.services.ab import Design, ab_create, ab_delete, ab_design, ab_stop
 from apps.tasks.views.tasks import Asked
 
+FILTERS = ("search", "status", "measure")
 FORM_FIELDS = ("name", "strategy_a", "strategy_b", "share_percent", "measure", "effect")
 
 
 @require_GET
 def test_list(request: Asked) -> HttpResponse:
-    tests = [_shown(test) for test in ab_tests_visible(request.actor)]
-    is_running = any(test["row"].status == ABTest.Status.RUNNING for test in tests)
-    return render(request, "orchestrator/ab_tests.html", {"tests": tests, "is_running": is_running})
+    asked = asked_of(request.GET, FILTERS)
+    page = page_of(_found(request.actor, request.GET), ordering=("-created_at",), cursor=request.GET.get("cursor", ""))
+    address = Address(asked)
+    context = {
+        "tests": [_shown(test) for test in page.rows],
+        "is_running": ab_tests_visible(request.actor).filter(status=ABTest.Status.RUNNING).exists(),
+        "asked": asked,
+        "selects": [
+            Select("status", _("State"), [("", _("Any state")), *ABTest.Status.choices], asked["status"]),
+            Select("measure", _("What decides"), [("", _("Any measure")), *ABTest.Measure.choices], asked["measure"]),
+        ],
+        "bar": Bar(reverse("tasks:ab_bulk"), _deeds(), address.here, bool(page.next)),
+        **address.around(page),
+    }
+    return render(request, "orchestrator/ab_tests.html", context)
+
+
+def _found(actor: Actor, given: QueryDict) -> QuerySet[ABTest]:
+    return ab_tests_filtered(actor, **asked_of(given, FILTERS))
+
+
+def _deeds() -> list[Deed]:
+    text = _("Their prompts stay, but what they said of the strategies is lost. This cannot be undone.")
+    return [Deed("delete", _("Delete"), "delete", _("Delete the ticked tests?"), text, _("delete"))]
+
+
+@require_POST
+def tests_bulk(request: Asked) -> HttpResponse:
+    """Delete the ticked tests."""
+    request.actor.must_manage()
+
+    def act() -> tuple[Outcome, str]:
+        deed_of(request, _deeds())
+        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        outcome = do_each(ab_tests_visible(request.actor), ids, lambda test: ab_delete(request.actor, test))
+        n = outcome.done
+        return outcome, ngettext("%(n)s test was deleted.", "%(n)s tests were deleted.", n) % {"n": n}
+
+    return answered(request, "tasks:ab_tests", act)
 
 
 @require_http_methods(["GET", "POST"])
@@ -80,7 +125,13 @@ def stop(request: Asked, ab_test_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def delete(request: Asked, ab_test_id: uuid.UUID) -> HttpResponse:
-    ab_delete(request.actor, access_ab_test(request.actor, ab_test_id))
+    test = access_ab_test(request.actor, ab_test_id)
+    try:
+        must_be_typed(request, _("delete"))
+    except BadInput as error:
+        messages.error(request, error.message)
+        return redirect("tasks:ab_test", ab_test_id)
+    ab_delete(request.actor, test)
     messages.success(request, _("The test was deleted. Its prompts stay."))
     return redirect("tasks:ab_tests")
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
@@ -16,7 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.common.errors import BadInput
 from apps.common.exporting import MOST_ROWS, exported
-from apps.common.listing import Address
+from apps.common.listing import Address, asked_of
+from apps.common.paging import page_of
 from apps.tasks.models import AuditLog
 from apps.tasks.selectors.routing import audit_visible
 from apps.tasks.services.audit import AuditProblem, audit_verify
@@ -56,26 +58,24 @@ def _record(entry: AuditLog) -> dict[str, Any]:
 def _page(request: Asked, **more: Any) -> HttpResponse:
     asked = _asked(request.GET)
     rows = _filtered(audit_visible(request.actor), asked)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdigit():
-        rows = rows.filter(number__lt=int(before[:18]))
-    found = list(rows[: ROWS + 1])
-    shown = found[:ROWS]
-    older = f"?{urlencode({**_given(asked), 'before': shown[-1].number})}" if len(found) > ROWS else ""
+    page = page_of(rows, ordering=("-number",), limit=ROWS, cursor=request.GET.get("cursor", ""))
     context = {
-        "entries": [audit_line(row) for row in shown],
+        "entries": [{**audit_line(row), "whole": _whole(row)} for row in page.rows],
         "asked": asked,
         "categories": AuditLog.Category.choices,
-        "older": older,
-        "here": Address(asked).here,
         "most_rows": MOST_ROWS,
-        "is_narrowed": any(asked.values()) or bool(before),
+        **Address(asked).around(page),
     }
     return render(request, "orchestrator/audit.html", {**context, **more})
 
 
+def _whole(entry: AuditLog) -> str:
+    """All of it, as it was hashed."""
+    return json.dumps(_record(entry), indent=1, ensure_ascii=False, cls=DjangoJSONEncoder)
+
+
 def _asked(given: QueryDict) -> dict[str, str]:
-    return {name: given.get(name, "").strip() for name in FILTERS}
+    return asked_of(given, FILTERS)
 
 
 def _filtered(rows: QuerySet[AuditLog], asked: dict[str, str]) -> QuerySet[AuditLog]:
@@ -101,10 +101,6 @@ def _midnight(text: str, field: str) -> datetime:
         return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
     except (ValueError, OverflowError) as error:
         raise BadInput(_("That is not a day."), field=field) from error
-
-
-def _given(asked: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in asked.items() if value}
 
 
 def _problem(problem: AuditProblem) -> str:

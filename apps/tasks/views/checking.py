@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.paging import counted
+from apps.common.ticked import must_be_typed
 from apps.common.undo import brought_back, remember_rows
 from apps.tasks.checking_forms import RunForm, VerifyingRuleForm
 from apps.tasks.models import VerifyingRule
@@ -51,6 +53,7 @@ def quality_page(request: Asked) -> HttpResponse:
         "in_all": found.in_all,
         "known_by": [(known_by_word(name), n) for name, n in sorted(found.in_all.known_by.items())],
         "runs": [run_card(run) for run in runs_visible(request.actor)[:RUNS_SHOWN]],
+        "runs_in_all": counted(runs_visible(request.actor)),
     }
     return render(request, "orchestrator/checking.html", context)
 
@@ -119,7 +122,13 @@ def run_halt(request: Asked, validator_run_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def run_remove(request: Asked, validator_run_id: uuid.UUID) -> HttpResponse:
-    run_delete(request.actor, access_run(request.actor, validator_run_id))
+    run = access_run(request.actor, validator_run_id)
+    try:
+        must_be_typed(request, _("delete"))
+    except BadInput as error:
+        messages.error(request, error.message)
+        return redirect("tasks:checking_run", validator_run_id)
+    run_delete(request.actor, run)
     messages.success(request, _("The benchmark was deleted. What it cost stays on record."))
     return redirect("tasks:checking")
 
