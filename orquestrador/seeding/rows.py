@@ -12,17 +12,10 @@ from django.db import connection, transaction
 from django.db.models import Field, Max, Model
 
 AT_ONCE = 2_000
-AS_THEY_ARE = {
-    *(
-        "BigAutoField",
-        "IntegerField",
-        "SmallIntegerField",
-        "PositiveIntegerField",
-        "PositiveSmallIntegerField",
-        "BigIntegerField",
-    ),
-    *("BooleanField", "ForeignKey", "OneToOneField", "CharField", "TextField", "SlugField"),
-}
+AS_THEY_ARE = frozenset(  # the database takes Python's own values of these
+    "BigAutoField IntegerField SmallIntegerField PositiveIntegerField PositiveSmallIntegerField BigIntegerField BooleanField"
+    " ForeignKey OneToOneField CharField TextField SlugField".split()
+)
 
 
 def first_key(model: type[Model]) -> int:
@@ -97,16 +90,7 @@ def _preparer(field: Field) -> Any:
         return kept[value]
 
     kind = field.get_internal_type()
-    if kind in (
-        "IntegerField",
-        "BigAutoField",
-        "PositiveIntegerField",
-        "PositiveSmallIntegerField",
-        "BooleanField",
-        "ForeignKey",
-    ):
-        return lambda value: value
-    if kind in ("CharField", "TextField", "SlugField", "SmallIntegerField"):
+    if kind in AS_THEY_ARE:
         return lambda value: value
     if kind == "JSONField":
         return _json(slow)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import Membership, Role, Team, User
 from apps.chat.models import Conversation
 from apps.tasks.models import Task, TaskExecution
-from orquestrador.seeding.load import Load, Sizes
+from orquestrador.seeding.load import Sizes, Stage, seed
 
 TEAM = "Load test"
 LARGE = ("execution_logs", "tasks", "subtasks", "ai_task_executions", "credit_usage", "chat_messages", "task_calls")
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if not options["yes"] and (found := _real_work(team)):
             raise CommandError(f"This database has {found} of people. Name another one, or give --yes if these may stand beside.")
         began = time.monotonic()
-        made = Load(team, owner, sizes, self._say, seed=options["seed"]).run()
+        made = seed(Stage(team, owner, sizes, self._say, seed=options["seed"]))
         transaction.on_commit(self._analyse)  # which ends the transaction that it finds open
         total = sum(made.values())
         self.stdout.write(f"{total:,} rows for {team} in {time.monotonic() - began:.0f} s. Sign in as {owner.email}.")
