@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from apps.tasks.engine.hallucination.assess import assess
 from apps.tasks.engine.hallucination.internal import internal
 from apps.tasks.engine.hallucination.others import earlier, judged, stalled
 from apps.tasks.engine.hallucination.repetition import repetition
@@ -87,6 +90,34 @@ def test_two_sentences_that_are_alike_are_no_loop() -> None:
     assert found.score == 0
 
 
+SAID = "The council of the town will meet again next week to talk about the bridge."
+DITO = "A câmara da cidade vai reunir outra vez na próxima semana para falar da ponte."
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        " ".join(f"Step {n}: {SAID}" for n in range(1, 6)),
+        "\n".join(f"{n}. {DITO}" for n in range(1, 6)),
+        " ".join(f"{SAID[:-1]} {n}." for n in range(1, 6)),
+        f"{ENGLISH} So {SAID} As I said, {SAID} Again, {SAID}",
+        f"{PORTUGUESE} Ou seja, {DITO} Como já foi dito, {DITO} Em resumo, {DITO}",
+        f"{ENGLISH} the council of the " + "town will meet and " * 6 + PORTUGUESE,
+        f"{ENGLISH} "
+        + " ".join(SAID.rstrip(".").replace(word, "salt") for word in ("town", "week", "talk", "council", "bridge")),
+        (f"{ENGLISH} " + f"{SAID} " * 5)[:-30],
+        f"{ENGLISH}\n\n" * 3,
+        ENGLISH + " the" * 20,
+        "空は青くて草は緑です。" * 4,
+    ],
+)
+def test_loops_with_counters_openings_changes_and_without_an_end_are_seen(raw: str) -> None:
+    found = repetition(text(raw))
+    assert found is not None
+    assert found.score >= 0.6
+    assert found.spans
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -95,11 +126,34 @@ def test_two_sentences_that_are_alike_are_no_loop() -> None:
         "| a | b |\n|---|---|\n" + "| 0 | 0 |\n" * 30,
         "```python\n" + "print('once more with this')\n" * 20 + "```",
         "She said no, no, no. It is a very, very long way to the town.",
+        " ".join(f"The capital of {a} is {b}." for a, b in zip("ABCDEFGH", "STUVWXYZ", strict=True)),
+        "\n".join(f"- A capital de {a} é {b}." for a, b in zip("ABCDEFGH", "STUVWXYZ", strict=True)),
+        "\n".join(f"- It is important to {verb} every single day." for verb in ("walk", "read", "sing", "swim", "cook", "rest")),
+        "[\n" + '  {"name": "box", "is really there": true, "kind": "small red box"},\n' * 9 + "]",
+        "\n".join(f"2026-05-01 12:00:{n} INFO the heartbeat of node seven is fine" for n in range(10, 30)),
+        "\n".join(f"Epoch {n}: the loss is {1 / n:.2f} and the accuracy {n / 30:.2f}" for n in range(1, 20)),
+        "\n".join(f"Step {n}: {n * 3} and {n} make {n * 4}, so we write down {n * 4 % 10}." for n in range(1, 9)),
+        "\n\n".join(f"{a}\n{b}\nAnd the wind blows over the hill" for a, b in zip(ENGLISH.split()[:5], "vwxyz", strict=True)),
+        "\n".join(f"### {name}\n**Good and bad sides of it**\nTime to cook: 30 minutes\n" for name in ("Rice", "Soup", "Bread")),
+        "The red box is small. The blue box is large. The red ball is large. The blue ball is small. The green box is small.",
     ],
 )
-def test_an_ordinary_text_a_table_and_code_are_not_repetition(raw: str) -> None:
+def test_ordinary_texts_that_repeat_for_good_reasons_are_not_repetition(raw: str) -> None:
     found = repetition(text(raw))
     assert found is None or found.score < 0.3
+
+
+def test_a_loop_is_above_every_ordinary_answer_in_the_whole_score_too() -> None:
+    ordinary = [assess(ENGLISH, sources=[PORTUGUESE]).score, assess(ENGLISH).score, assess(PORTUGUESE, question=DITO).score]
+    loops = [assess(f"{ENGLISH} " + f"{SAID} " * 4).score, assess(ENGLISH + f" {DITO}" * 4, sources=[ENGLISH + DITO]).score]
+    assert min(loops) > max(90, *ordinary)
+
+
+def test_an_answer_of_one_character_again_and_again_is_read_in_bounded_time() -> None:
+    began = time.process_time()
+    for raw in ("a " * 30_000, "(= " * 20_000, "a,b" * 20_000, "word, " * 10_000, "\n\n".join(["a b c"] * 9_000)):
+        repetition(read(raw, 60_000))
+    assert time.process_time() - began < 10
 
 
 # ── inside the answer ─────────────────────────────────────────────────────────────────────────────────────────────

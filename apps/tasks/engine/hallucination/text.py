@@ -15,7 +15,7 @@ NUMBER, NAME, CONTENT, FUNCTIONAL = "number", "name", "content", "function"
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _TRIVIAL_GAP = re.compile(r"^[\s\-'’.&]{1,3}$")
-_SENTENCE_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?:\s+|$)|\n+")
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\s+|$)|[。！？]+[\"'”’)\]」』]*\s*|\n+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\".])(?:[A-Z]|Mr|Mrs|Ms|Dr|St|Jr|Sr|Prof|Gen|Lt|Col|vs|No|Inc|Ltd|Co|ca|c|approx|Sra?|Dra?|Profa?|av|pág|etc)\.\s*$"
 )
