@@ -23,8 +23,7 @@ from apps.tasks import services
 from apps.tasks.engine.errors import EmptyWork, LeaseLost, RunawayAnswer
 from apps.tasks.engine.types import Check, Outcome, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
-from apps.tasks.runner import endings
-from apps.tasks.runner import journal as journal_module
+from apps.tasks.runner import endings, leased_writes
 from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.worker import Worker
@@ -391,8 +390,8 @@ def test_no_transaction_and_no_connection_to_a_server_is_open_while_an_ai_thinks
 
 def test_a_database_that_is_away_for_a_moment_is_waited_for(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage(actor, monkeypatch, lambda asked: None)
-    monkeypatch.setattr(journal_module, "TRY_AGAIN_AFTER_S", 0.01)
-    real, calls = DatabaseJournal._write_now, []
+    monkeypatch.setattr(leased_writes, "TRY_AGAIN_AFTER_S", 0.01)
+    real, calls = leased_writes.LeasedWrites._write_now, []
 
     def failing_now_and_then(self, *args):
         calls.append(1)
@@ -403,7 +402,7 @@ def test_a_database_that_is_away_for_a_moment_is_waited_for(actor: Actor, monkey
             raise OperationalError("lost connection after the commit")
         return given
 
-    monkeypatch.setattr(DatabaseJournal, "_write_now", failing_now_and_then)
+    monkeypatch.setattr(leased_writes.LeasedWrites, "_write_now", failing_now_and_then)
     task = run(services.task_create(actor, description="x"))
     assert (task.status, task.runs) == ("completed", 1)
     assert [asked.purpose for asked in stage.world.asked] == ["plan", "work", "check"]

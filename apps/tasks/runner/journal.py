@@ -5,19 +5,13 @@ What a restarted task needs is read once, at the start; from then on the copy in
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from django.conf import settings
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -28,39 +22,15 @@ from apps.providers.contract import ChatRequest, Completion
 from apps.providers.errors import OverBudget, PriceUnknown
 from apps.providers.models import CreditUsage, Reservation
 from apps.providers.services import refusal_tell, reservations_release, usage_record
-from apps.tasks.engine.errors import LeaseLost, read_back
+from apps.tasks.engine.errors import read_back
 from apps.tasks.engine.moves import Moved
 from apps.tasks.engine.types import Answer, ModelRef, Plan, PlannedSubtask
 from apps.tasks.logbook import log_write
 from apps.tasks.models import Call, Step, Subtask, SubtaskStatus, Task, TaskStatus
 from apps.tasks.runner import announce, money, projections
+from apps.tasks.runner.leased_writes import Finished, LeasedWrites
 from apps.tasks.runner.moves import move_store
 from apps.tasks.states import try_move
-
-log = logging.getLogger(__name__)
-
-WAIT_FOR_DATABASE_S = 60.0
-TRY_AGAIN_AFTER_S = 0.5
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """A stage that is over and waits to be written with the next call, or with the conclusion, in one transaction.
-
-    Nothing is lost by the wait: what a stage makes of its answers can be made again, and the answers are stored at once.
-    """
-
-    key: str
-    stage: str
-    order: int | None
-    result: Any
-    stored: Any
-    started_at: datetime
-    finished_at: datetime
-
-    @property
-    def outcome(self) -> dict[str, Any]:
-        return {"result": self.stored, "finished_at": self.finished_at, "error": ""}
 
 
 class DatabaseJournal:
@@ -68,14 +38,13 @@ class DatabaseJournal:
 
     def __init__(self, task: Task, lease_owner: str) -> None:
         self.task = task
-        self.lease_owner = lease_owner
         self._steps: dict[str, Any] = {}
         self._answers: dict[str, Answer | OrquestradorError] = {}
         self._began: dict[str, datetime] = {}
         self._calls: dict[str, uuid.UUID] = {}  # our own calls: under the same key another worker may have begun one since
         self._reserved: dict[str, Reservation | None] = {}  # what is set aside for our own calls
-        self._finished: list[_Finished] = []
-        self._one_writes = asyncio.Lock()  # parallel subtasks share what waits to be written
+        self._writes = LeasedWrites(task, lease_owner)
+        self._write = self._writes.write
 
     def load(self) -> None:
         """Read what earlier runs finished, and set aside what they began and never finished."""
@@ -99,7 +68,7 @@ class DatabaseJournal:
     async def stage_finish(self, key: str, stage: str, subtask: PlannedSubtask | None, result: Any) -> None:
         stored = self._steps[key] = plain(result)
         order = subtask.order if subtask else None
-        self._finished.append(_Finished(key, stage, order, result, stored, self._began[key], timezone.now()))
+        self._writes.add(Finished(key, stage, order, result, stored, self._began[key], timezone.now()))
         if stage in projections.WRITTEN_AT_ONCE:
             await self.flush()
 
@@ -108,8 +77,7 @@ class DatabaseJournal:
 
     async def flush(self) -> None:
         """Write what waits."""
-        if self._finished:
-            await self._write(lambda row: None, None)
+        await self._writes.flush()
 
     # ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -126,9 +94,8 @@ class DatabaseJournal:
         *,
         spoken_as: str = "",
     ) -> None:
-        public_id = self._calls[key] = (
-            uuid.uuid4()
-        )  # a write that is repeated, because nobody heard whether it was done, is done once
+        # A write that is repeated, because nobody heard whether it was done, is done once.
+        public_id = self._calls[key] = uuid.uuid4()
 
         def write(row: Subtask | None) -> Reservation | None:
             step = key.partition("#")[0]
@@ -252,69 +219,6 @@ class DatabaseJournal:
         await self._write(lambda row: self._log(event, row, **data), subtask)
 
     # ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _write(self, change: Callable[[Subtask | None], Any], subtask: PlannedSubtask | None, *, tell: bool = False) -> Any:
-        """Run `change` in a transaction that first proves and renews the lease; the pages are told afterwards.
-
-        Stages that wait to be written go first, in the same transaction. `change` gets the locked row of `subtask`.
-        """
-        async with self._one_writes:
-            waiting = tuple(self._finished)
-            given = await self._patiently(self._write_now, change, subtask.order if subtask else None, waiting, tell)
-            del self._finished[: len(waiting)]
-        return given
-
-    async def _patiently(self, write: Callable[..., Any], *args: Any) -> Any:
-        """A database that restarts is waited for: the answer that is to be written has been paid for."""
-        give_up_at = time.monotonic() + WAIT_FOR_DATABASE_S
-        while True:
-            try:
-                return await in_db(write, *args)
-            except (OperationalError, InterfaceError) as error:
-                if time.monotonic() > give_up_at:
-                    raise
-                log.warning("the database did not take a step (%s); trying again", error)
-                await asyncio.sleep(TRY_AGAIN_AFTER_S)
-
-    def _write_now(
-        self, change: Callable[[Subtask | None], Any], order: int | None, waiting: tuple[_Finished, ...], tell: bool
-    ) -> Any:
-        with transaction.atomic():
-            lease_until = timezone.now() + timedelta(seconds=settings.ORQ_LEASE_S)
-            if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_until):
-                raise LeaseLost("another worker has taken this task over")
-            rows = self._locked({item.order for item in waiting if item.order} | ({order} if order else set()))
-            self._store(waiting, rows)
-            given = change(rows[order] if order else None)
-            for row in rows.values():
-                row.save()
-        if tell or waiting:
-            announce.changed(self.task, *(row.public_id for row in rows.values()))
-        return given
-
-    def _locked(self, orders: set[int]) -> dict[int, Subtask]:
-        if not orders:
-            return {}
-        return {row.order: row for row in Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)}
-
-    def _store(self, waiting: tuple[_Finished, ...], rows: dict[int, Subtask]) -> None:
-        """The stages' results, and what they change in the rows that people see.
-
-        Each once: what a write stored whose end nobody heard of, because a cancel came between, is passed over.
-        """
-        if not waiting:
-            return
-        keys = [item.key for item in waiting]
-        known = dict(Step.objects.filter(task=self.task, key__in=keys).values_list("key", "finished_at"))
-        new = [item for item in waiting if known.get(item.key) is None]
-        Step.objects.bulk_create([self._step(item, rows.get(item.order or 0)) for item in new if item.key not in known])
-        for item in new:
-            if item.key in known:
-                Step.objects.filter(task=self.task, key=item.key).update(**item.outcome)
-            projections.stage_done(self.task, item.stage, rows.get(item.order or 0), item.result)
-
-    def _step(self, item: _Finished, row: Subtask | None) -> Step:
-        return Step(task=self.task, subtask=row, key=item.key, stage=item.stage, started_at=item.started_at, **item.outcome)
 
     def _usage(self, call: Call, key: str, *, completion: Completion | None, error_code: str = "") -> CreditUsage:
         return usage_record(
