@@ -145,6 +145,7 @@ def _may(request: Asked, row: Template) -> bool:
 
 def _edited(request: Asked, form: TemplateForm, *, row: Template | None = None) -> HttpResponse:
     context = {"form": form, "row": row, "kinds": KIND_CHOICES, "categories": selectors.categories_of(request.actor)}
+    context["said"] = selectors.text_of(row) if row else None
     return render(request, "knowledge/template_edit.html", context, status=400 if form.errors else 200)
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.common.templatetags.orq import tier_word
 from apps.providers.contract import TIERS
 from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
@@ -82,7 +83,7 @@ class RuleForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, models: Iterable[AIModel], rule: EscalationRule | None = None) -> None:
         super().__init__(data, initial=_of_rule(rule) if rule else None)
-        offered, tiers = list(models), [(tier, tier) for tier in TIERS]
+        offered, tiers = list(models), [(tier, tier_word(tier)) for tier in TIERS]
         fields: dict[str, Any] = self.fields
         fields["from_tier"].choices = [("", _("Any")), *tiers]
         fields["to_tier"].choices = [("", _("The next stronger")), *tiers]
@@ -116,7 +117,7 @@ class RoutingForm(RefusableForm):
     def __init__(self, data: Any = None, *, row: RoutingSettings) -> None:
         super().__init__(data, initial=_of_settings(row))
         for tier in BANDS:
-            label = _("Tier “%(tier)s” up to complexity") % {"tier": tier}
+            label = _("Tier “%(tier)s” up to complexity") % {"tier": tier_word(tier)}
             self.fields[f"band_{tier}"] = PercentField(label=label)
 
     @property
