@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import OperationalError
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -21,7 +22,7 @@ from apps.providers.engine.factory import engine_host
 from apps.providers.errors import DoesNotFit, LoadUnderWay, ModelInUse, NotSupported
 from apps.providers.memory import Space
 from apps.providers.models import AIModel, Breaker, CallSlot, ModelDiscovery, ModelLoad, QualityMetric
-from apps.providers.services import bell, fitting
+from apps.providers.services import bell, fitting, loading
 from tests.factories import make_actor
 from tests.providers.rows import make_model, make_provider
 from tests.servers.lmstudio import lmstudio
@@ -150,6 +151,23 @@ def test_a_load_that_is_given_up_leaves_nothing_in_memory(actor, model, server, 
     assert not server.models[model.key].instances
     with pytest.raises(Conflict):
         services.load_cancel(actor, model)
+
+
+def test_a_load_goes_on_while_the_database_is_away_for_a_moment(actor, model, server, monkeypatch):
+    server.load_s = 1.2
+    looks, looked = [], loading.load_is_unwanted
+
+    def away_at_first(load, progress):
+        looks.append(progress)
+        if len(looks) == 1:
+            raise OperationalError("gone away")
+        return looked(load, progress)
+
+    monkeypatch.setattr(loading, "load_is_unwanted", away_at_first)
+    row = load_start(actor, model)
+    assert load_run(row.pk) is None
+    row.refresh_from_db()
+    assert row.state == "loaded" and len(looks) > 1
 
 
 def test_a_load_that_nobody_has_begun_is_given_up_at_once(actor, model, server):

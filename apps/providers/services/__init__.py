@@ -22,11 +22,11 @@ from apps.providers.services.downloads import download_start, downloads_refresh,
 from apps.providers.services.estimates import call_usd, dearest_usd, ladder_usd
 from apps.providers.services.integrity import model_verify
 from apps.providers.services.keys import key_create, key_delete, key_test, key_update
+from apps.providers.services.load_rows import loads_tidy
 from apps.providers.services.loading import (
     load_cancel,
     load_run,
     load_start,
-    loads_tidy,
     model_load,
     model_unload,
     model_wait,

@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict
-from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
-from apps.common.errors import BadInput, Conflict, NotFound, OrquestradorError
+from apps.common.errors import Conflict, OrquestradorError
 from apps.common.said import gettext as _
 from apps.common.said import ngettext
 from apps.providers.adapters import load_options_of, make_adapter
@@ -31,17 +29,26 @@ from apps.providers.adapters.lmstudio.locks import held, lock_file, usual_folder
 from apps.providers.contract import NO_OPTIONS, Connection, LoadOptions, LocalAdapter, ModelInfo
 from apps.providers.errors import LoadUnderWay, ModelInUse, NotSupported, ProviderError, ProviderTimeout
 from apps.providers.models import AIModel, ModelLoad
-from apps.providers.services import bell
-from apps.providers.services.breakers import model_failed, model_recovered
 from apps.providers.services.fitting import in_flight_models, must_fit
+from apps.providers.services.load_rows import (
+    has_failed_lately,
+    load_anew,
+    load_cancelled,
+    load_end,
+    load_failed,
+    load_is_unwanted,
+    load_keep,
+    load_refused,
+    load_succeeded,
+    load_take,
+    model_is_loaded,
+)
 from apps.providers.services.providers import must_work
 from apps.providers.services.states import changed, state_mark
 
+log = logging.getLogger(__name__)
+
 LOOK_EVERY_S = 0.5  # how soon a load that is no longer wanted is given up; how often progress is kept
-LOST_AFTER_S = 20.0  # without a sign of life of its worker
-NEVER_TAKEN_AFTER_S = 900.0
-RECENT_S = 60.0  # a failure that is older says nothing of the load that is waited for
-MOST_CONTEXT = 100_000_000
 State = AIModel.State
 LoadState = ModelLoad.State
 
@@ -57,10 +64,10 @@ async def model_load(
     load = await load_start(actor, model, context_length=context_length, options=options, ring=False)
     if error := await load_run(load.pk):
         raise error
-    load = await in_db(_settled, load)
+    load = await in_db(load_anew, load)
     while load.is_open:  # somebody else had begun it
         await asyncio.sleep(LOOK_EVERY_S)
-        load = await in_db(_settled, load)
+        load = await in_db(load_anew, load)
     await in_db(model.refresh_from_db)
     if load.state != LoadState.LOADED:
         raise Conflict(load.message or _("Loading “%s” was given up.") % model)
@@ -82,7 +89,7 @@ async def load_start(
     await in_db(must_work, actor)
     await in_db(must_load, model, options)
     await in_db(must_fit, model, context_length=context_length, options=options)
-    return await in_db(_keep, actor, model, context_length, options, ring)
+    return await in_db(load_keep, actor, model, context_length, options, ring)
 
 
 def load_cancel(actor: Actor, model: AIModel) -> ModelLoad:
@@ -91,7 +98,7 @@ def load_cancel(actor: Actor, model: AIModel) -> ModelLoad:
     load = ModelLoad.objects.filter(model=model, is_open=True).first()
     if load is None:
         raise Conflict(_("“%s” is not being loaded.") % model)
-    if _end(load, LoadState.CANCELLED, only_from=LoadState.QUEUED):  # nobody has begun it
+    if load_end(load, LoadState.CANCELLED, only_from=LoadState.QUEUED):  # nobody has begun it
         return load
     ModelLoad.objects.filter(pk=load.pk).update(is_unwanted=True, updated_at=timezone.now())
     load.is_unwanted = True
@@ -123,12 +130,12 @@ async def model_wait(actor: Actor, model: AIModel, *, timeout_s: float = 60.0) -
     async with aclosing(_local_adapter(model)) as adapter:
         while True:
             if info := _named(await adapter.loaded(), model.key):
-                await in_db(_loaded, model, info)
+                await in_db(model_is_loaded, model, info)
                 return model
             await in_db(model.refresh_from_db, fields=["state"])
             if model.state == State.LOADED:  # it was, and is no longer
                 await in_db(state_mark, model, State.AVAILABLE)
-            if await in_db(_has_failed, model, began) or time.monotonic() >= deadline:
+            if await in_db(has_failed_lately, model, began) or time.monotonic() >= deadline:
                 return model
             await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
 
@@ -136,7 +143,7 @@ async def model_wait(actor: Actor, model: AIModel, *, timeout_s: float = 60.0) -
 # ── Doing it ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def load_run(load_id: int, *, worker: str = "") -> OrquestradorError | None:
     """Take this load up, unless another has, and see it to its end. Gives what went wrong, which the row keeps in words."""
-    load = await in_db(_take, load_id, worker or f"{socket.gethostname()[:30]}:{os.getpid()}")
+    load = await in_db(load_take, load_id, worker or f"{socket.gethostname()[:30]}:{os.getpid()}")
     if load is None:
         return None
     model, seen = load.model, _Progress()
@@ -151,16 +158,16 @@ async def load_run(load_id: int, *, worker: str = "") -> OrquestradorError | Non
         if not load.is_unwanted:  # it is we who have to end
             raise
     except ProviderError as error:
-        await in_db(_failed, load, error)
+        await in_db(load_failed, load, error)
         return error
     except OrquestradorError as error:
-        await in_db(_refused, load, error.message)
+        await in_db(load_refused, load, error.message)
         return error
     except Exception:
-        await in_db(_refused, load, _("Loading it ended unexpectedly. It was logged."))
+        await in_db(load_refused, load, _("Loading it ended unexpectedly. It was logged."))
         raise
     else:
-        await in_db(_succeeded, load, model, info)
+        await in_db(load_succeeded, load, model, info)
     return None
 
 
@@ -193,7 +200,12 @@ async def _attend(load: ModelLoad, work: asyncio.Task[Any], seen: _Progress) -> 
     """Gives signs of life and keeps the progress until the work is done, or nobody wants it any more."""
     while not work.done():
         await asyncio.wait({work}, timeout=LOOK_EVERY_S)
-        if not work.done() and await in_db(_is_unwanted, load, seen.value):
+        try:
+            is_unwanted = not work.done() and await in_db(load_is_unwanted, load, seen.value)
+        except DatabaseError as error:
+            log.warning("the database does not answer (%s); trying again", error)
+            continue
+        if is_unwanted:
             load.is_unwanted = True
             raise asyncio.CancelledError
 
@@ -211,7 +223,7 @@ async def _clean_up(load: ModelLoad) -> None:
             await cancel(load.model.key)
     except ProviderError as error:
         message = _("It was given up, but its server may still load it: %s") % error.message
-    await in_db(_cancelled, load, message)
+    await in_db(load_cancelled, load, message)
 
 
 class _Progress:
@@ -224,7 +236,7 @@ class _Progress:
         self.value = min(1.0, max(0.0, value))
 
 
-# ── Rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What must hold ────────────────────────────────────────────────────────────────────────────────────────────────────
 def must_load(model: AIModel, options: LoadOptions = NO_OPTIONS) -> None:
     """Conflict where its server loads nothing for others, NotSupported for an option that it has no word for."""
     known = load_options_of(model.provider.kind)
@@ -233,106 +245,6 @@ def must_load(model: AIModel, options: LoadOptions = NO_OPTIONS) -> None:
     if unknown := sorted(set(options.given) - known):
         words = {"provider": model.provider, "options": ", ".join(unknown)}
         raise NotSupported(_("%(provider)s cannot be told how to load a model by: %(options)s. Leave that out.") % words)
-
-
-def _keep(actor: Actor, model: AIModel, context_length: int | None, options: LoadOptions, ring: bool) -> ModelLoad:
-    if context_length is not None and not 0 < context_length <= MOST_CONTEXT:
-        raise BadInput(_("The context is a number of tokens above zero."), field="context_length")
-    said = {name: value for name, value in asdict(options).items() if value not in (None, False) or name in options.given}
-    asked = {**said, **({"context_length": context_length} if context_length else {})}
-    try:
-        with transaction.atomic():
-            load = ModelLoad.objects.create(team=actor.team, owner=actor.user, model=model, options=asked)
-    except IntegrityError as error:
-        under_way = ModelLoad.objects.filter(model=model).select_related("model__provider__key").order_by("-created_at").first()
-        if under_way is None:  # the model is gone
-            raise NotFound(_("There is no such model.")) from error
-        return under_way  # it may have ended this very moment
-    changed(actor.team.pk, models=[model.public_id])
-    if ring:
-        transaction.on_commit(partial(bell.ring, load.pk))
-    return load
-
-
-def _take(load_id: int, worker: str) -> ModelLoad | None:
-    now = timezone.now()
-    free = ModelLoad.objects.filter(pk=load_id, is_open=True, state=LoadState.QUEUED)
-    if not free.update(state=LoadState.LOADING, worker=worker, started_at=now, alive_at=now, updated_at=now):
-        return None
-    load = ModelLoad.objects.select_related("model__provider__key").get(pk=load_id)
-    state_mark(load.model, State.LOADING)
-    return load
-
-
-def _is_unwanted(load: ModelLoad, progress: float | None) -> bool:
-    now = timezone.now()
-    news = {} if progress == load.progress else {"progress": progress}
-    alive = ModelLoad.objects.filter(pk=load.pk, is_open=True).update(alive_at=now, updated_at=now, **news)
-    if news:
-        load.progress = progress
-        changed(load.team_id, models=[load.model.public_id])
-    return not alive or ModelLoad.objects.filter(pk=load.pk, is_unwanted=True).exists()
-
-
-def _succeeded(load: ModelLoad, model: AIModel, info: ModelInfo | None) -> None:
-    with transaction.atomic():
-        _end(load, LoadState.LOADED)
-        _loaded(model, info)
-
-
-def _loaded(model: AIModel, info: ModelInfo | None) -> None:
-    model_recovered(model)
-    details = info.details if info else {}
-    state_mark(
-        model,
-        State.LOADED,
-        memory_bytes=details.get("memory_bytes"),
-        vram_bytes=details.get("vram_bytes"),
-        loaded_context=info.context_window if info else None,
-    )
-
-
-def _failed(load: ModelLoad, error: ProviderError) -> None:
-    with transaction.atomic():
-        _end(load, LoadState.FAILED, error.message)
-        state_mark(load.model, State.AVAILABLE)
-        if not isinstance(error, NotSupported):  # then nothing is wrong with the model
-            model_failed(load.model, error)
-
-
-def _refused(load: ModelLoad, message: str) -> None:
-    with transaction.atomic():
-        _end(load, LoadState.FAILED, message)
-        state_mark(load.model, State.AVAILABLE)
-
-
-def _cancelled(load: ModelLoad, message: str) -> None:
-    with transaction.atomic():
-        _end(load, LoadState.CANCELLED, message)
-        state_mark(load.model, State.AVAILABLE)
-
-
-def _end(load: ModelLoad, state: str, message: str = "", *, only_from: str = "") -> bool:
-    now = timezone.now()
-    rows = ModelLoad.objects.filter(pk=load.pk, is_open=True, **({"state": only_from} if only_from else {}))
-    fields = {"state": state, "is_open": None, "message": message, "finished_at": now, "updated_at": now}
-    if not rows.update(**fields):
-        return False
-    for field, value in fields.items():
-        setattr(load, field, value)
-    changed(load.team_id, models=[load.model.public_id])
-    return True
-
-
-def _settled(load: ModelLoad) -> ModelLoad:
-    return ModelLoad.objects.select_related("model__provider__key").get(pk=load.pk)
-
-
-def _has_failed(model: AIModel, since: datetime) -> bool:
-    """The last load of it went wrong while somebody waited, or shortly before."""
-    last = ModelLoad.objects.filter(model=model).order_by("-created_at").first()
-    recent = since - timedelta(seconds=RECENT_S)
-    return last is not None and last.state == LoadState.FAILED and bool(last.finished_at and last.finished_at > recent)
 
 
 def _must_be_idle(model: AIModel, force: bool) -> None:
@@ -347,20 +259,6 @@ def _must_be_idle(model: AIModel, force: bool) -> None:
             calls,
         )
         raise ModelInUse(said % {"model": model, "n": calls} + " " + _("Wait for it, or unload it all the same."), calls=calls)
-
-
-def loads_tidy() -> list[int]:
-    """End the loads whose worker died, and give the keys of those that nobody has taken up yet."""
-    now = timezone.now()
-    opened = ModelLoad.objects.filter(is_open=True).select_related("model__provider__key")
-    for load in opened.filter(state=LoadState.LOADING, alive_at__lt=now - timedelta(seconds=LOST_AFTER_S)):
-        words = _("Whoever was loading it has died. Look whether its server has it, or load it again.")
-        with transaction.atomic():
-            if _end(load, LoadState.FAILED, words, only_from=LoadState.LOADING):
-                state_mark(load.model, State.AVAILABLE)
-    for load in opened.filter(state=LoadState.QUEUED, created_at__lt=now - timedelta(seconds=NEVER_TAKEN_AFTER_S)):
-        _end(load, LoadState.FAILED, _("No worker was there to load it."), only_from=LoadState.QUEUED)
-    return list(opened.filter(state=LoadState.QUEUED).order_by("pk").values_list("pk", flat=True))
 
 
 def _named(infos: list[ModelInfo], key: str) -> ModelInfo | None:
