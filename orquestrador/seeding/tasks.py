@@ -81,7 +81,7 @@ def _steps(stage: Stage, moments: list[Any], statuses: list[str]) -> None:
                 )
                 key += 1
 
-    stage.insert(Subtask, columns, rows())
+    stage.insert(Subtask, columns, rows(), team=stage.team)
     _calls(stage, moments, counts, first)
 
 

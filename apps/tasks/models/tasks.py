@@ -7,6 +7,7 @@ Both are written as they happen; a restarted task reads them instead of doing th
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -169,6 +170,7 @@ class Subtask(Row):
     """One step of a task's plan. The three families are kept so that the database itself refuses a model that checks itself."""
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="subtasks")
+    team = models.ForeignKey("accounts.Team", on_delete=models.CASCADE, related_name="+", editable=False)
     order = models.PositiveSmallIntegerField()
     title = models.CharField(max_length=200)
     description = models.TextField()
@@ -213,7 +215,7 @@ class Subtask(Row):
         ordering = ["task", "order"]
         indexes = [
             models.Index(fields=["finished_at", "status"], name="subtasks_finished"),
-            models.Index(fields=["created_at"], name="subtasks_newest"),
+            models.Index(fields=["team", "created_at"], name="subtasks_of_team"),  # the task's, so that a list needs no join
         ]
         constraints = [
             models.UniqueConstraint(fields=["task", "order"], name="subtask_order_once_per_task"),
@@ -225,6 +227,11 @@ class Subtask(Row):
 
     def __str__(self) -> str:
         return f"{self.order}. {self.title}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.team_id is None:
+            self.team_id = self.task.team_id
+        super().save(*args, **kwargs)
 
     def clear_work(self) -> None:
         """Empty the seats and take away what they made; nothing is saved."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts.actor import Actor
 from apps.common.searching import with_words
 from apps.tasks.engine.types import Policy
-from apps.tasks.models import Subtask, SubtaskStatus, Task
+from apps.tasks.models import Subtask, SubtaskStatus
 from apps.tasks.selectors.tasks import subtask_details, with_seats
 
 _AT_WORK = (SubtaskStatus.RUNNING, SubtaskStatus.VALIDATING, SubtaskStatus.TIE_BREAKING)
@@ -26,18 +26,14 @@ KINDS: dict[str, Q] = {
 
 
 def steps_of_team(actor: Actor) -> QuerySet[Subtask]:
-    """Without what each was made of and gave, which a list does not show.
-
-    Asked for each step whether its task is the team's: joined, a database begins with all its tasks and sorts their steps.
-    """
-    ours = Task.objects.filter(pk=OuterRef("task_id"), team=actor.team, deleted_at=None)
-    found = Subtask.objects.filter(Exists(ours))
-    return found.defer("description", "result", "verdict", "acceptance_criteria")
+    """Without what each was made of and gave, which a list does not show. Those of deleted tasks are among them."""
+    return Subtask.objects.filter(team=actor.team).defer("description", "result", "verdict", "acceptance_criteria")
 
 
 def steps_narrowed(steps: QuerySet[Subtask], *, kind: str = "", search: str = "") -> QuerySet[Subtask]:
-    """`kind`: one of KINDS; another one narrows nothing. Words are looked for in title, description and result."""
-    return with_words(steps.filter(KINDS.get(kind, Q())), search, "title", "description", "result")
+    """Those of tasks that are there. `kind`: one of KINDS, another one narrows nothing; words: in title, description, result."""
+    found = steps.filter(KINDS.get(kind, Q()), task__deleted_at=None)
+    return with_words(found, search, "title", "description", "result")
 
 
 def step_cards(steps: Sequence[Subtask]) -> list[dict[str, Any]]:

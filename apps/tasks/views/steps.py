@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -12,7 +13,8 @@ from django.views.decorators.http import require_GET
 
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address, Select, asked_of
-from apps.common.searching import searched
+from apps.common.paging import page_of
+from apps.common.searching import Searched, searched
 from apps.tasks.models import Subtask
 from apps.tasks.selectors import access_subtask
 from apps.tasks.selectors.steps import step_cards, steps_narrowed, steps_of_team
@@ -41,13 +43,7 @@ COLUMNS = (
 @require_GET
 def step_list(request: Asked) -> HttpResponse:
     asked = asked_of(request.GET, FILTERS)
-    found = searched(
-        steps_of_team(request.actor),
-        lambda steps: steps_narrowed(steps, kind=asked["kind"], search=asked["search"]),
-        limit=LIMIT,
-        cursor=request.GET.get("cursor", ""),
-        order="created_at" if asked["order"] == "oldest" else "-created_at",
-    )
+    found = _found(request, asked)
     address = Address(asked)
     context = {
         "cards": step_cards(found.page.rows),
@@ -61,6 +57,19 @@ def step_list(request: Asked) -> HttpResponse:
         "most_rows": MOST_ROWS,
     }
     return render(request, "tasks/steps.html", context)
+
+
+def _found(request: Asked, asked: dict[str, str]) -> Searched:
+    """All as they are; narrowed, some thousand at a time."""
+    cursor, order = request.GET.get("cursor", ""), "created_at" if asked["order"] == "oldest" else "-created_at"
+    steps = steps_of_team(request.actor)
+
+    def narrowed(rows: QuerySet[Subtask]) -> QuerySet[Subtask]:
+        return steps_narrowed(rows, kind=asked["kind"], search=asked["search"])
+
+    if not asked["kind"] and not asked["search"]:
+        return Searched(page_of(narrowed(steps), ordering=(order,), limit=LIMIT, cursor=cursor))
+    return searched(steps, narrowed, limit=LIMIT, cursor=cursor, order=order)
 
 
 @require_GET
