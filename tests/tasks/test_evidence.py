@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,6 +85,19 @@ def test_nothing_found_is_told_from_no_answer() -> None:
 
 
 def test_a_folder_without_the_packages_or_without_a_model_gives_no_vectors(actor: Actor, tmp_path: Any) -> None:
+    checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
+    evidence = async_to_sync(evidence_for)(actor.team.pk, actor.user.pk, "x")
+    assert evidence is not None and async_to_sync(evidence.vectors)(["a"]) is None
+
+
+@pytest.mark.parametrize("error", [KeyError("path"), RuntimeError("size mismatch"), OSError("not a model")])
+def test_a_broken_model_in_a_folder_gives_no_vectors(
+    actor: Actor, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=broken))
     checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
     evidence = async_to_sync(evidence_for)(actor.team.pk, actor.user.pk, "x")
     assert evidence is not None and async_to_sync(evidence.vectors)(["a"]) is None

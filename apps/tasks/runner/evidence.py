@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 8.0
 MOST_BYTES, RESULTS = 1_000_000, 10
+_LOADING = Lock()  # two answers that come at once do not load the model twice
 TEXT_FIELDS = ("title", "content", "snippet", "description", "text", "body")  # of a result, as searches call them
 
 
@@ -129,16 +131,16 @@ async def _read(response: Any) -> bytes:
 
 
 def _of_folder(folder: str, texts: tuple[str, ...]) -> list[list[float]] | None:
-    """By sentence-transformers, which nothing else needs (requirements-local-ai.txt)."""
+    """By sentence-transformers, which nothing else needs (requirements-local-ai.txt). The first call takes the time of loading."""
     try:
-        model = _model_in(folder)
+        with _LOADING:
+            model = _model_in(folder)
+        return [[float(value) for value in vector] for vector in model.encode(list(texts), show_progress_bar=False)]
     except ImportError:
         log.warning("vectors of a local model need the packages of requirements-local-ai.txt")
-        return None
-    except (OSError, ValueError) as error:
-        log.warning("the model in %s cannot be read: %s", folder, error)
-        return None
-    return [[float(value) for value in vector] for vector in model.encode(list(texts), show_progress_bar=False)]
+    except Exception as error:  # of a broken model each package raises something of its own; answers are checked without it
+        log.warning("the model in %s cannot be used: %s: %s", folder, type(error).__name__, error)
+    return None
 
 
 @lru_cache(maxsize=1)
