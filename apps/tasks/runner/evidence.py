@@ -131,7 +131,7 @@ async def _read(response: Any) -> bytes:
 
 
 def _of_folder(folder: str, texts: tuple[str, ...]) -> list[list[float]] | None:
-    """By sentence-transformers, which nothing else needs (requirements-local-ai.txt). The first call takes the time of loading."""
+    """By sentence-transformers, which nothing else needs (requirements-local-ai.txt). The first call also loads the model."""
     try:
         with _LOADING:
             model = _model_in(folder)
