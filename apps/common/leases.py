@@ -57,6 +57,9 @@ class LeasedQuerySet(models.QuerySet):
         return self.filter(status=WorkStatus.RUNNING, lease_until__gte=timezone.now())
 
 
+LeasedManager = models.Manager.from_queryset(LeasedQuerySet)
+
+
 class LeasedRow(models.Model):
     """A row that a worker carries out, whoever looks on. Give it `created_at` and a `public_id`."""
 
@@ -67,7 +70,7 @@ class LeasedRow(models.Model):
     lease_owner = models.CharField(max_length=80, blank=True)  # which worker is at it
     lease_until = models.DateTimeField(null=True, blank=True)
 
-    objects = LeasedQuerySet.as_manager()
+    objects = LeasedManager()
 
     class Meta:
         abstract = True

@@ -359,7 +359,8 @@ WITHOUT_CONNECTION = {
     "apps/providers/selectors/specialized.py", "apps/providers/selectors/trials.py", "apps/providers/services/breakers.py",
     "apps/providers/services/prices.py", "apps/providers/services/trials.py", "apps/providers/trials/comparison.py",
     "apps/providers/trials/consumers.py", "apps/providers/trials/worker.py", "apps/tasks/runner/journal.py",
-    "apps/tasks/runner/money.py", "apps/tasks/selectors/tasks.py", "apps/gateway/ledger.py", "apps/tasks/views/orchestrator.py",
+    "apps/tasks/runner/money.py", "apps/tasks/selectors/tasks.py", "apps/tasks/selectors/journal.py", "apps/gateway/ledger.py",
+    "apps/tasks/views/orchestrator.py",
     "apps/tasks/views/routing_settings.py", "apps/tasks/views/try_it.py", "apps/chat/answering.py", "apps/chat/verifying.py",
 }  # fmt: skip
 

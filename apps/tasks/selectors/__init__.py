@@ -1,5 +1,6 @@
 """Everything that reads tasks and routed prompts for a screen, the API or a socket. One module a story."""
 
+from apps.tasks.selectors.journal import ROLES, calls_at_work, log_entry, task_calls, task_logs, task_trace
 from apps.tasks.selectors.logs import LogQuery, access_log, log_line, logs_found, logs_page, logs_visible
 from apps.tasks.selectors.routing import (
     access_audit_entry,
@@ -19,28 +20,20 @@ from apps.tasks.selectors.routing import (
     rules_visible,
 )
 from apps.tasks.selectors.routing_metrics import providers_status, routing_metrics
+from apps.tasks.selectors.spent import Spent, money, percent
 from apps.tasks.selectors.tasks import (
     ENDED_SUBTASK,
     GROUPS,
-    ROLES,
     SEATS,
-    Spent,
     access_subtask,
     access_task,
-    calls_at_work,
-    log_entry,
     model_reference,
-    money,
-    percent,
     subtask_detail,
     subtask_details,
     subtasks_visible,
-    task_calls,
     task_card,
     task_cards,
     task_detail,
-    task_logs,
-    task_trace,
     tasks_by_status,
     tasks_filtered,
     tasks_saying,

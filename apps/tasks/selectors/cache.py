@@ -15,7 +15,7 @@ from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.searching import with_words
 from apps.tasks.models import CachedAnswer, RoutingSettings
-from apps.tasks.selectors.tasks import money
+from apps.tasks.selectors.spent import money
 from apps.tasks.services.cache import embedding_model_of
 
 

@@ -20,7 +20,8 @@ from apps.providers.models import AIModel, CreditUsage
 from apps.providers.selectors import access_model, models_visible
 from apps.tasks.models import AuditLog, EscalationRule, RoutingSettings, TaskExecution
 from apps.tasks.routing_words import no_answer_because, not_verified_because, passed_over_because
-from apps.tasks.selectors.tasks import model_reference, money, percent
+from apps.tasks.selectors.spent import money, percent
+from apps.tasks.selectors.tasks import model_reference
 from apps.tasks.workings import weighed_json
 
 SEATS = ("initial_model__provider", "current_model__provider")

@@ -21,7 +21,7 @@ from apps.providers.models import AIModel, CreditUsage
 from apps.providers.models.budgets import exact
 from apps.providers.selectors import provider_state, providers_visible, routable_models
 from apps.tasks.models import ProviderMetric, TaskExecution
-from apps.tasks.selectors.tasks import money
+from apps.tasks.selectors.spent import money
 
 MILLION = Decimal(1_000_000)
 DONE = Q(status__in=TaskExecution.ANSWERED)
