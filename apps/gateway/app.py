@@ -15,11 +15,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.gateway import models_list
-from apps.gateway.dialects.base import Dialect, Told
+from apps.gateway.dialects.base import Dialect, Told, told_of
 from apps.gateway.dialects.chat import Chat
 from apps.gateway.dialects.embeddings import Embeddings
 from apps.gateway.dialects.messages import Messages
 from apps.gateway.dialects.responses import Responses
+from apps.gateway.errors import UnknownPath
 from apps.gateway.flow import Desk, recover_in_background, serve
 from apps.gateway.hearing import hear_of_changes
 from apps.gateway.wire import Exchange, Receive, Send
@@ -89,8 +90,7 @@ class GatewayApp:
             return
         dialect = DIALECTS.get(path)
         if dialect is None:
-            message = _("Nothing is answered at %s.") % path[:200]
-            await _refuse(exchange, Told("not_found", 404, "unknown_url", message))
+            await _refuse(exchange, told_of(UnknownPath(_("Nothing is answered at %s.") % path[:200])))
         elif exchange.method != "POST":
             await _refuse(exchange, Told("invalid", 405, "method_not_allowed", _("Only POST is answered here.")), dialect)
         else:

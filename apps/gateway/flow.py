@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Coroutine
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -53,10 +55,15 @@ class Desk:
 
 async def serve(exchange: Exchange, dialect: Dialect, desk: Desk) -> None:
     """Answer, whatever happens. A client that leaves ends its call at once, and what that took is written down."""
+    await answered(exchange, dialect, _answer(exchange, dialect, desk))
+
+
+async def answered(exchange: Exchange, dialect: Dialect, answering: Coroutine[Any, Any, None]) -> None:
+    """See `answering` to its end; what it raises is told in the words of the dialect."""
     task = asyncio.current_task()
     assert task is not None
     try:
-        await _answer(exchange, dialect, desk)
+        await answering
     except (Gone, asyncio.CancelledError):
         if not exchange.client_left:
             raise

@@ -81,9 +81,11 @@ class Journal:
     def _open(self) -> None:
         folder().mkdir(parents=True, exist_ok=True)
         self._path = folder() / f"{os.getpid()}-{uuid4().hex}.journal"
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        unseen = self._path.with_suffix(".new")  # until it is locked: a process that starts takes what nobody holds
+        self._file = os.open(unseen, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.posix_fallocate(self._file, 0, self._room)  # a full disk is an error here, and not the end of the process later
+        unseen.rename(self._path)
         self._pages = mmap.mmap(self._file, self._room)
 
     def _begin_anew(self, more: int) -> None:

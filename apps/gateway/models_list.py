@@ -7,12 +7,12 @@ from urllib.parse import unquote
 
 from django.utils.translation import gettext as _
 
-from apps.common.errors import OrquestradorError
 from apps.gateway.admission import Admitted, admit
-from apps.gateway.dialects.base import Dialect, encode, told_of
+from apps.gateway.dialects.base import Dialect, encode
 from apps.gateway.dialects.chat import Chat
 from apps.gateway.dialects.messages import Messages
 from apps.gateway.errors import UnknownModel
+from apps.gateway.flow import answered
 from apps.gateway.names import catalogue_of, listed
 from apps.gateway.wire import Exchange
 from apps.providers.models import AIModel
@@ -24,21 +24,20 @@ _ANTHROPIC: Dialect = Messages()
 async def serve(exchange: Exchange, name: str) -> None:
     """The list, or the one model of this name."""
     dialect = dialect_of(exchange)
-    try:
-        who = await admit(exchange)
-        rows = await _rows(who, is_anthropic=dialect is not _OPENAI)
-        if name:
-            answer = _one(rows, unquote(name))
-        elif dialect is _OPENAI:
-            answer = {"object": "list", "data": rows}
-        else:
-            ids = [row["id"] for row in rows]
-            answer = {"data": rows, "has_more": False, "first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}
-    except OrquestradorError as error:
-        told = told_of(error)
-        await exchange.answer(told.status, dialect.error(told, exchange.request_id), told.headers())
+    await answered(exchange, dialect, _answer(exchange, name, is_anthropic=dialect is _ANTHROPIC))
+
+
+async def _answer(exchange: Exchange, name: str, *, is_anthropic: bool) -> None:
+    who = await admit(exchange)
+    rows = await _rows(who, is_anthropic=is_anthropic)
+    if name:
+        answer = _one(rows, unquote(name))
+    elif is_anthropic:
+        ids = [row["id"] for row in rows]
+        answer = {"data": rows, "has_more": False, "first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None}
     else:
-        await exchange.answer(200, encode(answer), [])
+        answer = {"object": "list", "data": rows}
+    await exchange.answer(200, encode(answer), [])
 
 
 def dialect_of(exchange: Exchange) -> Dialect:

@@ -282,3 +282,13 @@ async def test_a_reader_of_one_byte_at_a_time_gets_all_of_it(gateway, model_at, 
         rest = await reader.read()
         writer.close()
     assert (first + rest).count(b"word word") >= 40 and b"[DONE]" in rest
+
+
+async def test_what_nobody_expected_of_the_list_is_told_with_its_id_and_logged(gateway, key_of, monkeypatch, caplog):
+    async def failing(*_args, **_more):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("apps.gateway.models_list._rows", failing)
+    got = await gateway.http.get("/v1/models", headers=bearer(await in_thread(key_of)()))
+    assert got.status_code == 500 and got.headers["x-request-id"] in got.json()["error"]["message"]
+    assert "a bug" in caplog.text and "a bug" not in got.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -77,6 +78,24 @@ def test_the_journal_of_a_living_process_is_left_alone():
     journal.begin(new_id(), {"team": 1})
     assert list(left_behind()) == []
     journal.close()
+
+
+def test_a_process_that_starts_at_the_same_moment_takes_no_journal_that_is_being_made(monkeypatch):
+    seen, lock = [], fcntl.flock
+
+    def locked_late(file, how):
+        if not seen:
+            seen.append([])
+            seen.append([left._path.name for left in left_behind()])
+        lock(file, how)
+
+    monkeypatch.setattr("apps.gateway.journal.fcntl.flock", locked_late)
+    journal = Journal()
+    journal.begin(one := new_id(), {"team": 1})
+    assert seen == [[], []] and len(list(folder().glob("*.journal"))) == 1
+    journal.forget([one])
+    journal.close()
+    assert not list(folder().iterdir())
 
 
 def test_a_full_journal_begins_anew_with_what_is_still_to_be_written(monkeypatch):
