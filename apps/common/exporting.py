@@ -22,7 +22,7 @@ from apps.common.paging import page_of
 MOST_ROWS = 100_000
 AT_ONCE = 1_000
 FORMATS = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-_RUNS_IN_SHEETS = ("=", "+", "-", "@", "\t", "\r")
+RUNS_IN_SHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 Record = Mapping[str, Any]
 
@@ -90,7 +90,7 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict | list):
         value = json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False)
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(_RUNS_IN_SHEETS) and not _is_number(text) else text
+    return f"'{text}" if text.startswith(RUNS_IN_SHEETS) and not _is_number(text) else text
 
 
 def _is_number(text: str) -> bool:

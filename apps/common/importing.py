@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -14,7 +15,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.common.errors import BadInput, OrquestradorError
+from apps.common.exporting import RUNS_IN_SHEETS
 
+DELIMITERS = (",", ";", "\t")
 MOST_BYTES = 2 * 1024 * 1024
 MOST_ROWS = 1_000
 
@@ -35,7 +38,10 @@ def rows_of(upload: UploadedFile | None) -> list[dict[str, Any]]:
         text = upload.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(_("The file is not text in UTF-8."), field="file") from error
-    rows = _json(text) if text.lstrip()[:1] in ("[", "{") else _csv(text)
+    if "\x00" in text:
+        raise BadInput(_("The file is not text: there are zero bytes in it."), field="file")
+    is_json = str(upload.name).lower().endswith(".json") or text.lstrip()[:1] in ("[", "{")
+    rows = _json(text) if is_json else _csv(text)
     if not rows:
         raise BadInput(_("There is nothing in the file."), field="file")
     if len(rows) > MOST_ROWS:
@@ -45,7 +51,7 @@ def rows_of(upload: UploadedFile | None) -> list[dict[str, Any]]:
 
 def _json(text: str) -> list[dict[str, Any]]:
     try:
-        found = json.loads(text)
+        found = json.loads(text) if text.strip() else []
     except (ValueError, RecursionError) as error:
         raise BadInput(_("This is not JSON: %(error)s") % {"error": error}, field="file") from error
     found = [found] if isinstance(found, dict) else found
@@ -55,11 +61,47 @@ def _json(text: str) -> list[dict[str, Any]]:
 
 
 def _csv(text: str) -> list[dict[str, Any]]:
+    """By the first line, which also says what stands between the cells: a comma, a semicolon or a tab."""
+    first = text.lstrip().split("\n", 1)[0]
+    delimiter = max(DELIMITERS, key=first.count)
     try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        return [{str(name).strip(): (value or "").strip() for name, value in row.items() if name} for row in reader]
+        lines = [cells for cells in csv.reader(io.StringIO(text), delimiter=delimiter, strict=True) if any(map(str.strip, cells))]
     except csv.Error as error:
         raise BadInput(_("This is not CSV: %(error)s") % {"error": error}, field="file") from error
+    names = [name.strip() for name in lines[0]] if lines else []
+    if twice := next((name for name in names if name and names.count(name) > 1), ""):
+        raise BadInput(_("The column “%(name)s” is there twice.") % {"name": twice[:60]}, field="file")
+    return [_row(number, names, cells) for number, cells in enumerate(lines[1:], 1)]
+
+
+def _row(number: int, names: list[str], cells: list[str]) -> dict[str, Any]:
+    if any(cell.strip() for cell in cells[len(names) :]) or any(
+        cell.strip() for name, cell in zip(names, cells, strict=False) if not name
+    ):
+        raise BadInput(_("Row %(n)s has more cells than the first line has names.") % {"n": number}, field="file")
+    filled = [*cells, *[""] * (len(names) - len(cells))]
+    return {name: _cell(cell) for name, cell in zip(names, filled, strict=False) if name}
+
+
+def _cell(text: str) -> str:
+    """Without the mark by which an export keeps spreadsheets from running it."""
+    text = text.strip()
+    return text[1:] if text[:1] == "'" and text[1:2] in RUNS_IN_SHEETS and len(text) > 1 else text
+
+
+def list_in(value: Any) -> Any:
+    """A list from a cell: as JSON, as an export writes it, or with commas. What is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(found := json.loads(value), list):
+            return found
+    return [one.strip() for one in value.split(",") if one.strip()]
+
+
+def flag_in(value: Any) -> bool:
+    """Yes or no from a cell."""
+    return str(value).strip().lower() not in ("false", "0", "no", "none", "")
 
 
 def store_all(rows: list[dict[str, Any]], store: Callable[[Mapping[str, Any]], bool]) -> Imported:

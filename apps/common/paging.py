@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -210,10 +213,26 @@ def _read(cursor: str, rows: QuerySet, order: list[str]) -> tuple[bool, list[Any
         if direction not in ("f", "b") or len(plain) != len(order):
             raise ValueError
         fields = [_field(rows, name.removeprefix("-")) for name in order]
-        values = [None if value is None else field.to_python(value) for field, value in zip(fields, plain, strict=True)]
-    except (ValueError, TypeError, ValidationError) as error:
+        values = [
+            _as_stored(name.removeprefix("-"), field, value) for name, field, value in zip(order, fields, plain, strict=True)
+        ]
+    except (ValueError, TypeError, ArithmeticError, RecursionError, ValidationError) as error:
         raise BadInput(_("This cursor does not belong to this list. Start again without it."), field="cursor") from error
     return direction == "b", values
+
+
+def _as_stored(column: str, field: Field, value: Any) -> Any:
+    """The value as the column has it. Raises one of many errors for what no row of this list can hold."""
+    if value is None:
+        if not _may_be_empty(column, field):
+            raise ValueError("never empty")
+        return None
+    found = field.to_python(value)
+    if isinstance(found, datetime) and timezone.is_naive(found):
+        raise ValueError("no time zone")
+    if isinstance(found, float | Decimal) and not math.isfinite(found):
+        raise ValueError("no number")
+    return found
 
 
 def _field(rows: QuerySet, path: str) -> Field:

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 
 from apps.common.bulk import MOST, Outcome, ids_of, in_parts
@@ -102,8 +103,13 @@ def answered(request: HttpRequest, list_url: str, act: Callable[[], tuple[Outcom
             messages.warning(request, outcome.words)
         if not outcome.done and not outcome.refused:
             messages.warning(request, _("Nothing was ticked."))
+    return back_to(request, list_url)
+
+
+def back_to(request: HttpRequest, list_url: str) -> HttpResponse:
+    """To the list as it was narrowed, which the form names by its query alone."""
     query = request.POST.get("query", "")
     response = redirect(list_url)
     if query.startswith("?"):
-        response["Location"] += query
+        response["Location"] += iri_to_uri(query)
     return response

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.models import MONEY
+from apps.common.searching import with_words
 from apps.gateway.models import VirtualKey
 from apps.providers.models import Budget, CreditUsage
 
@@ -68,9 +69,7 @@ def budgets_by_key(team_id: int) -> dict[UUID, Budget]:
 
 def virtual_keys_filtered(actor: Actor, *, search: str = "", state: str = "") -> QuerySet[VirtualKey]:
     """Those with the words in their name or ending, in the `state` that `virtual_key_state` gives, with `spent_sum`."""
-    rows = virtual_keys_visible(actor).annotate(spent_sum=_spent_sum())
-    for word in search.split():
-        rows = rows.filter(Q(name__icontains=word) | Q(ending=word))
+    rows = with_words(virtual_keys_visible(actor).annotate(spent_sum=_spent_sum()), search, "name", "ending")
     ended = Q(expires_at__lte=timezone.now())
     if state == "off":
         return rows.filter(is_active=False)

@@ -42,9 +42,8 @@ def test_rules_of_one_team_become_those_of_another(browser: Client, actor: Actor
     )
     EscalationRule.objects.create(team=actor.team, owner=actor.user, name="Slow", trigger="timeout", priority=5, is_active=False)
     for format in ("json", "csv"):
-        answer = browser_of(stranger).post(
-            reverse("tasks:rules_import"), file_of(exported(browser, "tasks:rules_export", format=format))
-        )
+        file = file_of(exported(browser, "tasks:rules_export", format=format), f"x.{format}")
+        answer = browser_of(stranger).post(reverse("tasks:rules_import"), file)
         assert answer.status_code == 302, answer.content.decode()
         theirs = {rule.name: rule for rule in EscalationRule.objects.filter(team=stranger.team)}
         assert set(theirs) == {"To the top", "Slow"}
@@ -131,3 +130,34 @@ def test_ratings_and_prompts_go_out(browser: Client, actor: Actor, cast: scenes.
     [row] = json.loads(exported(browser, "providers:ratings_export", format="json"))
     assert (row["model"], row["stars"], row["comment"]) == ("qwen3-8b", 4, "Quick")
     assert json.loads(exported(browser, "tasks:prompts_export", format="json")) == []
+
+
+def test_specialized_ais_come_back_from_the_table_that_was_exported(
+    browser: Client, actor: Actor, stranger: Actor, cast: scenes.Cast
+) -> None:
+    scenes.make_cast(stranger)
+    about = {"system_prompt": "- Quote the law, always.", "categories": ["legal", "tax"], "default_model": cast.judge}
+    row = SpecializedAI.objects.create(owner=actor.user, team=actor.team, name="Lawyer", is_active=False, **about)
+    row.links.create(model=cast.author, position=1)
+    table = exported(browser, "providers:specialized_export", format="csv", search="lawyer")
+    answer = browser_of(stranger).post(reverse("providers:specialized_import"), file_of(table, "table.csv"))
+    assert answer.status_code == 302, answer.content.decode()
+    theirs = SpecializedAI.objects.get(team=stranger.team, name="Lawyer")
+    assert (theirs.system_prompt, theirs.categories, theirs.is_active) == (row.system_prompt, row.categories, False)
+    assert theirs.default_model.key == cast.judge.key and [one.model.key for one in theirs.links.all()] == [cast.author.key]
+
+
+def test_a_table_with_semicolons_and_decimal_commas_sets_prices(browser: Client, cast: scenes.Cast) -> None:
+    model = cast.author
+    table = f"provider;model;price_input\r\n{model.provider.name};{model.key};1,25\r\n"
+    assert browser.post(reverse("providers:prices_import"), file_of(table.encode("utf-8-sig"), "t.csv")).status_code == 302
+    model.refresh_from_db()
+    assert model.price_input == Decimal("1.25")
+
+
+def test_a_file_of_fifty_megabytes_is_refused_and_nothing_is_lost(browser: Client, actor: Actor) -> None:
+    EscalationRule.objects.create(team=actor.team, owner=actor.user, name="Kept", trigger="error")
+    for name in ("tasks:rules_import", "providers:specialized_import", "providers:prices_import"):
+        answer = browser.post(reverse(name), file_of(b"name,trigger\n" + b"x" * 50_000_000, "large.csv"))
+        assert answer.status_code == 400 and "larger than 2 MB" in answer.content.decode(), name
+    assert [rule.name for rule in EscalationRule.objects.all()] == ["Kept"]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput
-from apps.common.importing import Imported, store_all
+from apps.common.importing import Imported, flag_in, list_in, store_all
 from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.selectors.lookups import models_visible
 from apps.providers.selectors.specialized import specialized_ais_visible
@@ -56,8 +56,13 @@ def specialized_ais_import(actor: Actor, rows: list[dict[str, Any]]) -> Imported
         if "default_model" in fields:
             fields["default_model"] = _model(models, fields["default_model"], "default_model")
         if "fallbacks" in fields:
-            found = (_model(models, name, "fallbacks") for name in fields["fallbacks"] or ())
+            found = (_model(models, name, "fallbacks") for name in list_in(fields["fallbacks"]) or ())
             fields["fallbacks"] = [model for model in found if model]
+        if "categories" in fields:
+            fields["categories"] = list_in(fields["categories"])
+        if "is_active" in fields:
+            fields["is_active"] = flag_in(fields["is_active"])
+        fields |= {name: None for name in ("temperature", "max_output_tokens") if fields.get(name) == ""}
         row = known.get(str(given.get("name", "")).strip().casefold())
         if row is None:
             made = specialized_ai_create(actor, **fields)

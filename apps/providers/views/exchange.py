@@ -15,15 +15,15 @@ from django.views.decorators.http import require_GET, require_http_methods
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.importing import Imported, rows_of
-from apps.providers import selectors
 from apps.providers.models import ModelRating
 from apps.providers.services import exchange
 from apps.providers.views.parts import Asked
+from apps.providers.views.specialized import specialized_found
 
 
 @require_GET
 def specialized_export(request: Asked) -> StreamingHttpResponse:
-    rows = selectors.specialized_ais_visible(request.actor)
+    rows = specialized_found(request.actor, request.GET)
     return exported(
         request,
         rows,
@@ -41,7 +41,7 @@ def specialized_import(request: Asked) -> HttpResponse:
         request,
         lambda rows: exchange.specialized_ais_import(request.actor, rows),
         title=_("Import specialized AIs"),
-        help=_("A JSON file as the export gives it. One whose name your team has already is changed, others are made."),
+        help=_("A JSON or CSV file as the export gives it. One whose name your team has already is changed, others are made."),
         back="providers:specialized_list",
     )
 

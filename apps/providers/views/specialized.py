@@ -36,7 +36,8 @@ STATES = (("on", gettext_lazy("In use")), ("off", gettext_lazy("Switched off")))
 @require_GET
 def specialized_list(request: Asked) -> HttpResponse:
     asked = _asked(request.GET)
-    page = page_of(_found(request.actor, request.GET), ordering=("name",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
+    rows = specialized_found(request.actor, request.GET)
+    page = page_of(rows, ordering=("name",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
     address = Address(asked)
     since = timezone.now() - SHOWN_WHEN_DELETED
     deleted = SpecializedAI.objects.filter(team=request.actor.team, deleted_at__gte=since).order_by("-deleted_at")
@@ -55,7 +56,7 @@ def _asked(given: QueryDict) -> dict[str, str]:
     return asked_of(given, ("search", "state"))
 
 
-def _found(actor: Actor, given: QueryDict) -> QuerySet[SpecializedAI]:
+def specialized_found(actor: Actor, given: QueryDict) -> QuerySet[SpecializedAI]:
     asked = _asked(given)
     rows = with_words(selectors.specialized_ais_visible(actor), asked["search"], "name", "role", "default_model__key")
     return rows.filter(is_active=asked["state"] == "on") if asked["state"] in ("on", "off") else rows
@@ -77,7 +78,7 @@ def specialized_bulk(request: Asked) -> HttpResponse:
 
     def act() -> tuple[Outcome, str]:
         deed = deed_of(request, _deeds()).name
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
+        ids = ids_asked(request, lambda given: specialized_found(request.actor, given))
         outcome = do_each(selectors.specialized_ais_visible(request.actor), ids, lambda row: _do(request.actor, deed, row))
         return outcome, _said(deed, outcome.done)
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import BadInput
-from apps.common.importing import Imported, store_all
+from apps.common.importing import Imported, flag_in, store_all
 from apps.tasks.models import EscalationRule
 from apps.tasks.selectors.routing import model_named
 from apps.tasks.services.routing import RULE_FIELDS, rule_create, rule_update
@@ -54,7 +54,7 @@ def _value(actor: Actor, name: str, value: Any) -> Any:
         case "priority":
             return int(_number(value, name) or 0) if value not in (None, "") else 100
         case "is_active":
-            return str(value).strip().lower() not in ("false", "0", "no", "")
+            return flag_in(value)
     return "" if value is None else str(value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,7 @@ from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address, Chip, asked_of
 from apps.common.paging import page_of
 from apps.common.searching import Searched, searched
+from apps.common.ticked import back_to
 from apps.common.undo import moment_of, remember_deleted, take_deleted
 from apps.tasks import selectors, services
 from apps.tasks.models import Priority, Task
@@ -114,10 +116,14 @@ def _chips(actor: Actor, address: Address) -> list[Chip]:
             str(label),
             address.with_(status=status),
             is_on=chosen == status,
-            count=number_format(sum(numbers[one] for one in (selectors.GROUPS[status] if status else every)), force_grouping=True),
+            count=number_format(sum(numbers[one] for one in _statuses(status, every)), force_grouping=True),
         )
         for status, label in CHIPS
     ]
+
+
+def _statuses(group: str, every: tuple[str, ...]) -> Iterable[str]:
+    return selectors.GROUPS[group] if group else every
 
 
 @require_GET
@@ -160,7 +166,7 @@ def task_bulk(request: Asked) -> HttpResponse:
         messages.error(request, error.message)
     else:
         _say(request, action, outcome)
-    return _back(request)
+    return back_to(request, "tasks:list")
 
 
 def _all_of(request: Asked) -> list[uuid.UUID]:
@@ -201,12 +207,3 @@ def task_undo(request: Asked) -> HttpResponse:
     else:
         messages.warning(request, _("There was nothing left to bring back."))
     return redirect("tasks:list")
-
-
-def _back(request: Asked) -> HttpResponse:
-    """To the list as it was narrowed, which the form names by its query alone."""
-    query = request.POST.get("query", "")
-    response = redirect("tasks:list")
-    if query.startswith("?"):
-        response["Location"] += query
-    return response
