@@ -5,12 +5,15 @@ from __future__ import annotations
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from apps.common.templatetags.orq import cost, duration, percent
+from apps.common import codewords
+from apps.common.status import look_of
+from apps.common.templatetags.orq import cost, duration, percent, tier_word
 from apps.tasks.engine.routing.significance import Comparison
 from apps.tasks.models import ABTest, Strategy, Trigger
 from apps.tasks.routing_words import not_verified_because, passed_over_because
 
 __all__ = [
+    "audit_value",
     "audit_word",
     "feature_word",
     "finish_word",
@@ -202,6 +205,24 @@ def audit_word(name: str) -> str:
         "name": _("name"),
     }
     return words.get(name, name.replace("_", " "))
+
+
+def audit_value(name: str, value: object) -> object:
+    """What a field of an audit entry holds, codes in words; anything else as it is."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if not isinstance(value, str):
+        return value
+    words = {
+        "status": lambda: look_of(value).word,
+        "strategy": lambda: strategy_word(value),
+        "trigger": lambda: trigger_word(value),
+        "tier": lambda: tier_word(value),
+        "task_type": lambda: codewords.category_word(value),
+        "code": lambda: codewords.failure_word(value),
+        "error_code": lambda: codewords.failure_word(value),
+    }
+    return words[name]() if name in words else value
 
 
 def savings_unknown_because(code: str) -> str:

@@ -10,7 +10,15 @@ from django.utils.translation import gettext as _
 
 from apps.common.said import unpacked
 from apps.tasks.models import AuditLog
-from apps.tasks.route_words import audit_word, feature_word, finish_word, passed_over_because, signal_word, trigger_word
+from apps.tasks.route_words import (
+    audit_value,
+    audit_word,
+    feature_word,
+    finish_word,
+    passed_over_because,
+    signal_word,
+    trigger_word,
+)
 from apps.tasks.workings import Row, confidence_row, divergence_rows, weighed_of
 
 SHOWN_FEATURES, SHOWN_SIGNALS = 8, 8
@@ -116,9 +124,8 @@ def _attempt(found: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 def audit_line(entry: AuditLog) -> dict[str, Any]:
     """An entry of the log in one line; its whole data is on the page of the log."""
-    said = "; ".join(
-        f"{audit_word(name)}: {_short(value)}" for name, value in unpacked(entry.data).items() if value not in (None, "", [], {})
-    )
+    told = {name: value for name, value in unpacked(entry.data).items() if value not in (None, "", [], {})}
+    said = "; ".join(f"{audit_word(name)}: {_short(audit_value(name, value))}" for name, value in told.items())
     label = str(entry.get_category_display()) if entry.category else _("Entry")
     return {
         "number": entry.number,
