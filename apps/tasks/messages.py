@@ -28,7 +28,7 @@ def explain_row(row: Task | Subtask) -> str:
 def describe(event: str, data: dict[str, Any], *, default: str = "") -> str:
     """A log entry in words, in the language of now."""
     known = EVENTS.get(event)
-    if data.get("code") in _EXPLANATIONS:
+    if data.get("code") in _EXPLANATIONS and event != "prompt_failed":  # whose message is a whole sentence already
         data = {**data, "message": _EXPLANATIONS[data["code"]](data)}
     return known(defaultdict(str, data)) if known else default or event.replace("_", " ")
 
@@ -93,7 +93,8 @@ def _no_checker(extra: dict[str, Any]) -> str:
 
 
 def _no_model_answered(extra: dict[str, Any]) -> str:
-    return _("Every model that was asked failed. Look at the providers' states, then retry.") + f" ({_named(extra, 'tried')})"
+    sentence = _("Every model that was asked failed. Look at the providers' states, then retry.")
+    return f"{sentence} ({_named(extra, 'tried')})" if extra.get("tried") else sentence
 
 
 def _subtasks_failed(extra: dict[str, Any]) -> str:
