@@ -9,6 +9,7 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from apps.chat.wire import WORK
 from apps.chat.worker import worker
+from apps.common import pauses
 
 
 @shared_task(name=WORK)
@@ -19,6 +20,7 @@ def work() -> None:
 
 @worker_ready.connect
 def _look_at_once(**_: Any) -> None:
+    pauses.keep_short()
     worker.start()
 
 

@@ -14,6 +14,7 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,12 +25,15 @@ from django.db import DatabaseError
 from django.utils import translation
 
 from apps.chat import answering, services, verifying, wire
+from apps.chat.beginnings import Beginnings
 from apps.chat.loading import made_ready
 from apps.chat.models import Conversation, Message
+from apps.chat.mouth import Mouth
 from apps.chat.selectors import message_json, utf16_length
 from apps.common import live
 from apps.common.db import in_db
 from apps.common.hub import Listener, hub
+from apps.common.live import LiveMessage
 from apps.common.logs import correlation_id
 from apps.providers.contract import Delta
 from apps.providers.models import AIModel
@@ -50,6 +54,7 @@ class Writing:
     """An answer that this process writes now."""
 
     pk: int
+    mouth: Mouth
     message_id: str = ""
     conversation: Conversation | None = None
     text: str = ""
@@ -62,11 +67,12 @@ class Writing:
     stored_model: AIModel | None = None
     work: asyncio.Task | None = None
     is_stopped: bool = False
+    is_ending: bool = False  # what came of it is being stored, and then told
     wants_alternative: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
-        if not self.is_stopped and self.work is not None:
+        if not self.is_stopped and not self.is_ending and self.work is not None:
             self.is_stopped = True
             self.work.cancel()
 
@@ -110,7 +116,7 @@ class Writing:
             return
         about = {"conversation_id": str(self.conversation.public_id), "message_id": self.message_id}
         data = {**about, "at": at, "seq": at + utf16_length(piece), "delta": piece, "restarted": restarted}
-        live.publish(wire.topic_of(self.conversation), "chat:streaming", data)
+        self.mouth.say(LiveMessage.of(wire.topic_of(self.conversation), "chat:streaming", data))
 
 
 @dataclass
@@ -121,7 +127,9 @@ class Worker:
     running: dict[int, Writing] = field(default_factory=dict)
     checking: dict[int, asyncio.Task] = field(default_factory=dict)
     loads: set[asyncio.Task] = field(default_factory=set)  # of models; they go on when nobody waits for them any more
+    mouth: Mouth = field(default_factory=Mouth)
     is_stopping: bool = False
+    _beginnings: Beginnings = field(default_factory=Beginnings)
     _thread: threading.Thread | None = None
     _loop: asyncio.AbstractEventLoop | None = None
     _wake: asyncio.Event | None = None
@@ -196,7 +204,7 @@ class Worker:
     async def _take_up(self) -> None:
         room = AT_ONCE - len(self.running)
         for pk in await in_db(answering.claim, self.name, room) if room > 0 else ():
-            writing = self.running[pk] = Writing(pk)
+            writing = self.running[pk] = Writing(pk, self.mouth)
             writing.work = asyncio.create_task(self._write(writing))
         room = AT_ONCE - len(self.checking)
         for pk in await in_db(verifying.claim, self.name, room) if room > 0 else ():
@@ -252,24 +260,27 @@ class Worker:
         end: dict[str, Any] = {}
         finished: Finished | None = None
         try:
-            question = await in_db(answering.question_of, writing.pk)
-            writing.conversation, writing.message_id = question.message.conversation, str(question.message.public_id)
-            correlation_id.set(writing.message_id)
-            person = question.message.asked_by
-            with translation.override((person and person.language) or translation.get_language()):
-                finished = await self._routed(writing, question)
+            async with self._beginnings.enter() as begun:
+                question = await in_db(answering.question_of, writing.pk)
+                writing.conversation, writing.message_id = question.message.conversation, str(question.message.public_id)
+                correlation_id.set(writing.message_id)
+                person = question.message.asked_by
+                with translation.override((person and person.language) or translation.get_language()):
+                    finished = await self._routed(writing, question, begun)
         except asyncio.CancelledError:
             end = await self._cut(writing)
         except Exception as error:
             end = self._failed(writing, error)
+        writing.is_ending = True
         writing.say()
+        self.mouth.pass_on()
         if finished is not None:
             await asyncio.shield(in_db(answering.answered, self.name, writing.pk, writing.text, finished))
         else:
             await asyncio.shield(in_db(answering.ended_early, self.name, writing.pk, writing.text, **end))
         await asyncio.shield(in_db(_tell_end, writing.pk))
 
-    async def _routed(self, writing: Writing, question: answering.Question) -> Finished | None:
+    async def _routed(self, writing: Writing, question: answering.Question, begun: Callable[[], None]) -> Finished | None:
         message = question.message
         forced = str(question.model.public_id) if question.model else ""
         prompt = prompt_for(
@@ -287,6 +298,7 @@ class Worker:
             await in_db(answering.notes_keep, message, notes)
 
         def asked(model: AIModel) -> None:
+            begun()
             writing.model = model
 
         async with aclosing(stream_route(question.asker, prompt, on_asked=asked)) as items:

@@ -154,14 +154,18 @@ class Hub:
             self.unsubscribe(listener, topic)
 
     def deliver(self, packed: bytes) -> None:
-        topic = packed[: packed.index(b" ")].decode()
-        if not self._listening(topic):
-            return
-        message = LiveMessage.unpacked(packed)
-        if message.type in _readers:
-            self._to_read.put(message)
-        else:
-            self._hand_over(self._listening(topic), message)
+        """What the wire brought: one message, or several, which then go to each event loop together."""
+        wanted: list[tuple[Listener, LiveMessage]] = []
+        for one in live.unbundled(packed):
+            topic = one[: one.index(b" ")].decode()
+            if not (listeners := self._listening(topic)):
+                continue
+            message = LiveMessage.unpacked(one)
+            if message.type in _readers:
+                self._to_read.put(message)
+            else:
+                wanted += [(listener, message) for listener in listeners]
+        self._hand_over(wanted)
 
     def _listening(self, topic: str) -> tuple[Listener, ...]:
         with self._lock:
@@ -172,8 +176,8 @@ class Hub:
         while True:
             for (topic, type), data in self._gathered().items():
                 if listeners := self._listening(topic):
-                    for message in _read(topic, type, data):
-                        self._hand_over(listeners, message)
+                    messages = _read(topic, type, data)
+                    self._hand_over([(listener, message) for message in messages for listener in listeners])
 
     def _gathered(self) -> dict[tuple[str, str], list[dict[str, Any]]]:
         """The hints of a short while, by topic: ten changes within it are read once."""
@@ -190,21 +194,22 @@ class Hub:
         with self._lock:
             topics = {topic: tuple(listeners) for topic, listeners in self._listeners.items()}
         for topic, listeners in topics.items():
-            self._hand_over(listeners, LiveMessage.reload(topic, live.type_of(topic)))
+            message = LiveMessage.reload(topic, live.type_of(topic))
+            self._hand_over([(listener, message) for listener in listeners])
 
     @staticmethod
-    def _hand_over(listeners: tuple[Listener, ...], message: LiveMessage) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
-        for listener in listeners:
-            by_loop.setdefault(listener.loop, []).append(listener)
+    def _hand_over(wanted: list[tuple[Listener, LiveMessage]]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Listener, LiveMessage]]] = {}
+        for listener, message in wanted:
+            by_loop.setdefault(listener.loop, []).append((listener, message))
         for loop, here in by_loop.items():
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_put_all, here, message)
+                loop.call_soon_threadsafe(_put_all, here)
 
 
-def _put_all(listeners: list[Listener], message: LiveMessage) -> None:
+def _put_all(here: list[tuple[Listener, LiveMessage]]) -> None:
     """All in one turn of the loop: in several, a later message could come first."""
-    for listener in listeners:
+    for listener, message in here:
         listener.put(message)
 
 

@@ -37,11 +37,12 @@ WAITING_AT_MOST = 10_000
 
 Receive = Callable[[bytes], None]
 Gap = Callable[[], None]
+Hints = tuple[bytes, ...]
 
 
 class Wire(Protocol):
-    def send(self, packed: bytes, *, hint: bytes) -> None:
-        """Takes `packed` to every listening process; where that fails, `hint` arrives as soon as it can."""
+    def send(self, packed: bytes, *, hints: Hints) -> None:
+        """Takes `packed` to every listening process; where that fails, each of `hints` arrives as soon as it can."""
 
     def listen(self, on_message: Receive, on_gap: Gap) -> None:
         """Calls `on_message` from a thread of its own; `on_gap` when messages may have been lost."""
@@ -62,14 +63,14 @@ class UnixWire:
         self._behind: dict[str, set[bytes]] = {}  # path of a process that does not keep up → hints that it is still owed
         self._lock = threading.Lock()
 
-    def send(self, packed: bytes, *, hint: bytes) -> None:
+    def send(self, packed: bytes, *, hints: Hints) -> None:
         with os.scandir(self.folder) as entries:
             paths = [entry.path for entry in entries]
         for path in paths:
-            if path in self._behind or not self._sent(path, packed, hint):
-                self._owe(path, hint)
+            if path in self._behind or not self._sent(path, packed, hints):
+                self._owe(path, hints)
 
-    def _sent(self, path: str, packed: bytes, hint: bytes, *, flags: int = 0) -> bool:
+    def _sent(self, path: str, packed: bytes, hints: Hints = (), *, flags: int = 0) -> bool:
         """False when the other side's queue is full. A socket whose process is gone is removed and counts as sent."""
         try:
             self._outbox.sendto(packed, flags, path)
@@ -80,15 +81,18 @@ class UnixWire:
         except OSError as error:
             if error.errno == errno.ENOBUFS:
                 return False
-            if error.errno == errno.EMSGSIZE and packed != hint:
-                return self._sent(path, hint, hint, flags=flags)
+            if error.errno == errno.EMSGSIZE and hints:
+                for hint in hints:  # what does not get through is owed, all of it
+                    if not self._sent(path, hint, flags=flags):
+                        return False
+                return True
             log.warning("A live message could not be sent to %s: %s", path, error)
         return True
 
-    def _owe(self, path: str, hint: bytes) -> None:
+    def _owe(self, path: str, hints: Hints) -> None:
         with self._lock:
             is_first = not self._behind
-            self._behind.setdefault(path, set()).add(hint)
+            self._behind.setdefault(path, set()).update(hints)
         if is_first:
             threading.Thread(target=self._catch_up, name="live-catch-up", daemon=True).start()
 
@@ -98,8 +102,8 @@ class UnixWire:
             time.sleep(CATCH_UP_S)
             with self._lock:
                 for path, hints in list(self._behind.items()):
-                    while hints and self._sent(path, hint := hints.pop(), hint, flags=socket.MSG_DONTWAIT):
-                        pass
+                    while hints and self._sent(path, hint := next(iter(hints)), flags=socket.MSG_DONTWAIT):
+                        hints.discard(hint)
                     if not hints:
                         del self._behind[path]
                 if not self._behind:
@@ -156,7 +160,7 @@ class LayerWire:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._waiting: asyncio.Queue[tuple[bytes, bytes]] = asyncio.Queue()
+        self._waiting: asyncio.Queue[tuple[bytes, Hints]] = asyncio.Queue()
         self._is_down = False
         self._unsent = 0
         self._lock = threading.Lock()
@@ -183,19 +187,21 @@ class LayerWire:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    def send(self, packed: bytes, *, hint: bytes) -> None:
-        item = (packed, hint) if self._waiting.qsize() < WAITING_AT_MOST else (hint, hint)
-        with self._lock:
-            self._unsent += 1
-        self._loop.call_soon_threadsafe(self._waiting.put_nowait, item)
+    def send(self, packed: bytes, *, hints: Hints) -> None:
+        is_full = self._waiting.qsize() >= WAITING_AT_MOST
+        items: list[tuple[bytes, Hints]] = [(hint, (hint,)) for hint in hints] if is_full else [(packed, hints)]
+        for item in items:
+            with self._lock:
+                self._unsent += 1
+            self._loop.call_soon_threadsafe(self._waiting.put_nowait, item)
 
     async def _send_in_order(self) -> None:
         """While Redis is away, only what is owed is kept: a hint for each topic."""
         owed: set[bytes] = set()
         while True:
-            packed, hint = await self._waiting.get()
+            packed, hints = await self._waiting.get()
             if owed or not await self._sent(packed):
-                owed.add(hint)
+                owed.update(hints)
             with self._lock:
                 self._unsent -= 1
             while owed and self._waiting.empty():

@@ -26,6 +26,7 @@ from scripts.environment import ROOT
 
 PROVIDER_PORT, WEB_PORT = 18_741, 18_742
 PATIENCE_S = 120.0
+ENDS = ("complete", "stopped", "failed")
 
 
 # ── What is measured ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -51,11 +52,11 @@ async def direct(streams: int) -> list[Word]:
         return [word for found in await asyncio.gather(*(one(session) for _ in range(streams))) for word in found]
 
 
-async def through(token: str, conversations: list[str]) -> dict[str, Any]:
-    """The same at sockets of the product, one for each conversation."""
+async def through(people: list[tuple[str, str]]) -> dict[str, Any]:
+    """The same at sockets of the product, one for each person, given by their token and their conversation."""
     import websockets
 
-    async def one(conversation: str) -> tuple[list[Word], float, int, int]:
+    async def one(token: str, conversation: str) -> tuple[list[Word], float, int, int]:
         words: list[Word] = []
         headers = {"Authorization": f"Bearer {token}"}
         address = f"ws://127.0.0.1:{WEB_PORT}/ws/"
@@ -63,8 +64,8 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
             await line.send(json.dumps({"type": "chat:history", "data": {"conversation_id": conversation}}))
             opened.release()
             await begin.wait()
-            is_resuming = False
             asked_at, first_ms, messages, gaps, seen, message_id = time.time(), 0.0, 0, 0, 0, ""
+            is_resuming = has_lost = False
             await line.send(json.dumps({"type": "chat:send", "data": {"conversation_id": conversation, "content": "Go."}}))
             while True:
                 said = json.loads(await line.recv())
@@ -72,23 +73,22 @@ async def through(token: str, conversations: list[str]) -> dict[str, Any]:
                 data = said.get("data", {})
                 if said["type"] == "chat:sent":
                     message_id = data["answer"]["id"]
-                is_gap = said["type"] == "chat:streaming" and data["at"] > seen
-                if is_gap or data.get("event") == "reload":  # as a page does: what was lost is asked for
-                    if is_resuming:
-                        continue
-                    gaps, is_resuming = gaps + 1, True
+                is_gap = said["type"] == "chat:streaming" and data["at"] > seen and not is_resuming
+                has_lost = has_lost or is_gap or data.get("event") == "reload"
+                if has_lost and message_id:  # as a page does: what was lost is asked for
+                    has_lost, is_resuming, gaps = False, True, gaps + 1
                     await line.send(json.dumps({"type": "chat:resume", "data": {"message_id": message_id, "seq": seen}}))
-                elif said["type"] in ("chat:streaming", "chat:resumed") and data["at"] + len(data["delta"]) > seen:
+                elif said["type"] in ("chat:streaming", "chat:resumed") and data["at"] <= seen < data["at"] + len(data["delta"]):
                     first_ms = first_ms or (came_at - asked_at) * 1000
                     messages += 1
-                    words += _words(data["delta"][max(0, seen - data["at"]) :], came_at)
+                    words += _words(data["delta"][seen - data["at"] :], came_at)
                     seen = data["at"] + len(data["delta"])
                 is_resuming = is_resuming and said["type"] != "chat:resumed"
-                if said["type"] == "chat:done" or (said["type"] == "chat:resumed" and data["status"] == "complete"):
+                if said["type"] == "chat:done" or (said["type"] == "chat:resumed" and data["status"] in ENDS):
                     return words, first_ms, messages, gaps
 
     opened, begin = asyncio.Semaphore(0), asyncio.Event()
-    tasks = [asyncio.create_task(one(conversation)) for conversation in conversations]
+    tasks = [asyncio.create_task(one(*person)) for person in people]
     for _ in tasks:
         await opened.acquire()
     begin.set()
@@ -110,7 +110,7 @@ def _words(text: str, came_at: float) -> list[Word]:
 
 # ── The product around it ─────────────────────────────────────────────────────────────────────────────────────────────
 def furnish(streams: int) -> dict[str, Any]:
-    """A person with a model at the provider, and a conversation for each stream."""
+    """A team with a model at the provider, and a person with a conversation for each stream."""
     import django
 
     django.setup()
@@ -123,17 +123,17 @@ def furnish(streams: int) -> dict[str, Any]:
     from apps.providers.models import AIModel, Provider
 
     call_command("migrate", verbosity=0)
-    user = User.objects.create_user("bench@example.org", "correct-horse-9")
     team = Team.objects.create(name="Bench")
-    membership = Membership.objects.create(user=user, team=team, role="owner")
+    users = [User.objects.create_user(f"bench{number}@example.org", "correct-horse-9") for number in range(streams)]
+    Membership.objects.bulk_create(Membership(user=user, team=team, role="owner") for user in users)
     url = f"http://127.0.0.1:{PROVIDER_PORT}/v1"
     about = {"name": "pacer", "display_name": "Pacer", "kind": "openai_compatible", "base_url": url}
-    provider = Provider.objects.create(team=team, owner=user, allows_private_address=True, **about)
+    provider = Provider.objects.create(team=team, owner=users[0], allows_private_address=True, **about)
     prices = {"price_input": 0, "price_output": 0}
     model = AIModel.objects.create(provider=provider, key="pacer", family="pacer", capabilities=["chat"], **prices)
-    actor = Actor(user, team, membership.role)
-    made = [services.conversation_create(actor, model=model) for _ in range(streams)]
-    return {"token": str(AccessToken.for_user(user)), "conversations": [str(row.public_id) for row in made]}
+    made = [services.conversation_create(Actor(user, team, "owner"), model=model) for user in users]
+    tokens = [str(AccessToken.for_user(user)) for user in users]
+    return {"people": [(token, str(row.public_id)) for token, row in zip(tokens, made, strict=True)]}
 
 
 def measure(streams: int, pieces: int, per_second: float) -> dict[str, Any]:
@@ -232,8 +232,8 @@ def main() -> None:
         print(json.dumps(asyncio.run(direct(int(asked.direct)))))
     elif asked.through:
         made = json.loads(Path(asked.through).read_text())
-        some = made["conversations"][: int(asked.only)] if asked.only else made["conversations"]
-        print(json.dumps(asyncio.run(through(made["token"], some))))
+        people = made["people"][: int(asked.only)] if asked.only else made["people"]
+        print(json.dumps(asyncio.run(through(people))))
     else:
         pieces = round(asked.seconds * asked.words_per_second)
         rows = [measure(streams, pieces, asked.words_per_second) for streams in asked.streams]

@@ -68,7 +68,7 @@ async def test_another_process_reaches_this_one(wire: UnixWire, tmp_path: Path) 
     script = f"""
         from pathlib import Path
         from apps.common.wires import UnixWire
-        UnixWire(Path({str(tmp_path / "live")!r})).send(b'task:1 task:update\\n{{"type": "from outside"}}', hint=b"")
+        UnixWire(Path({str(tmp_path / "live")!r})).send(b'task:1 task:update\\n{{"type": "from outside"}}', hints=())
     """
     await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=Path(live.__file__).parents[2]
@@ -149,7 +149,7 @@ def test_a_home_whose_path_is_too_long_for_sockets_gets_a_short_folder(tmp_path:
     wire = UnixWire(tmp_path / ("long" * 40) / "run" / "live")
     got: list[bytes] = []
     wire.listen(got.append, lambda: None)
-    wire.send(b"t x\n1", hint=b"")
+    wire.send(b"t x\n1", hints=())
     until(lambda: got == [b"t x\n1"])
     another = UnixWire(tmp_path / ("long" * 40) / "run" / "live")
     assert another.folder == wire.folder

@@ -50,12 +50,12 @@ def listening(wire: LayerWire) -> tuple[list[bytes], list[None]]:
     wire.listen(got.append, lambda: gaps.append(None))
 
     def heard() -> bool:
-        wire.send(b"is anybody there", hint=b"")
+        wire.send(b"is anybody there", hints=())
         time.sleep(0.05)
         return bool(got)
 
     until(heard)
-    wire.send(b"the last of these", hint=b"")
+    wire.send(b"the last of these", hints=())
     until(lambda: got[-1] == b"the last of these")
     got.clear()
     return got, gaps
@@ -64,7 +64,7 @@ def listening(wire: LayerWire) -> tuple[list[bytes], list[None]]:
 def test_it_brings_messages_in_order(wire: LayerWire) -> None:
     got, _ = listening(wire)
     for number in range(300):
-        wire.send(b"%d" % number, hint=b"")
+        wire.send(b"%d" % number, hints=())
     until(lambda: len(got) == 300)
     assert got == [b"%d" % number for number in range(300)]
 
@@ -77,7 +77,7 @@ def test_another_process_reaches_this_one(wire: LayerWire, redis: Server) -> Non
         settings.configure(CHANNEL_LAYERS={{"default": layer}})
         from apps.common.wires import LayerWire
         wire = LayerWire()
-        wire.send(b"from outside", hint=b"")
+        wire.send(b"from outside", hints=())
         wire.close()
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=ROOT, timeout=PATIENCE_S)
@@ -93,9 +93,9 @@ def test_while_redis_is_away_nobody_waits_and_afterwards_a_hint_comes(
     redis.stop()
     started = time.monotonic()
     for number in range(50):
-        wire.send(b"%d" % number, hint=b"hint")
+        wire.send(b"%d" % number, hints=(b"hint",))
     assert time.monotonic() - started < 0.5
     redis.start()
     until(lambda: b"hint" in got or gaps)
-    wire.send(b"again", hint=b"")
+    wire.send(b"again", hints=())
     until(lambda: b"again" in got)

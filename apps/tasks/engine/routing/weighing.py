@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from apps.providers.contract import Completion
@@ -21,7 +22,9 @@ from apps.tasks.engine.trust.assess import Trust, assess
 from apps.tasks.engine.types import Draft, Findings, ModelRef
 
 ANSWER_CHARS, SOURCE_CHARS = 20_000, 60_000  # some 0.2 s on one core, measured 2026-11
-AT_ONCE_CHARS = 4_000  # more is read beside the event loop, which others wait for
+AT_ONCE_CHARS = 1_000  # more is read beside the event loop, which others wait for
+# One thread: several would be no faster together, and the event loop would wait its turn behind each of them.
+_beside = ThreadPoolExecutor(1, thread_name_prefix="orq-weighing")
 QUESTION_WORDS = 60  # a paragraph so long is no question any more
 CUT_SHORT = ("length", "content_filter")
 # Seen by the checks of the text and of the call already.
@@ -45,7 +48,7 @@ async def weigh_answer(
     if size <= AT_ONCE_CHARS:
         findings = findings_of(prompt, model, completion)
     else:
-        findings = await asyncio.to_thread(findings_of, prompt, model, completion)
+        findings = await asyncio.get_running_loop().run_in_executor(_beside, findings_of, prompt, model, completion)
     further = None
     if evidence is not None and len(completion.text.split()) > SHORT_ANSWER_WORDS:
         further = await evidence()

