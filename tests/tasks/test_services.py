@@ -430,6 +430,17 @@ def test_a_retry_opens_the_step_and_all_that_build_on_it_and_nothing_else(actor:
     assert task.subtasks.get(order=2).executor == stage.models["cyd"]
 
 
+def test_a_retry_from_a_page_that_is_old_is_a_round_of_its_own(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(actor, monkeypatch, lambda asked: None)
+    task = run(services.task_create(actor, description="x"))
+    one, other = (task.subtasks.select_related("task").get() for _ in range(2))
+    services.subtask_retry(actor, one)
+    run(task)
+    services.subtask_retry(actor, other)
+    run(task)
+    assert (task.subtasks.get().round, len([asked for asked in stage.world.asked if asked.purpose == "work"])) == (3, 3)
+
+
 def test_a_step_is_not_retried_while_a_worker_still_writes(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
     stage = Stage(actor, monkeypatch, lambda asked: Say("Done.", hold=go_on) if asked.purpose == "work" else None)

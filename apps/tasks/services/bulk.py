@@ -45,7 +45,7 @@ def _cancel_waiting(actor: Actor, tasks: list[Task], outcome: Outcome) -> None:
     now, keys = timezone.now(), [task.pk for task in tasks]
     with transaction.atomic():
         changed = Task.objects.filter(pk__in=keys, status__in=WAITING)
-        keys = list(changed.values_list("pk", flat=True))
+        keys = list(changed.select_for_update().values_list("pk", flat=True))  # no worker begins one from here on
         outcome.done += changed.update(status=TaskStatus.CANCELLED, finished_at=now, updated_at=now)
         Subtask.objects.filter(task__in=keys).exclude(status__in=AT_REST).update(status=SubtaskStatus.CANCELLED, finished_at=now)
         _log(actor, keys, "cancelled")

@@ -21,7 +21,7 @@ LEAST_THRESHOLD = 50
 def cache_settings_update(actor: Actor, **fields: Any) -> RoutingSettings:
     """Change what a team set about its cached answers; admins only. Off keeps what there is. Raises BadInput."""
     actor.must_manage()
-    row = RoutingSettings.objects.filter(team=actor.team).first() or RoutingSettings(team=actor.team)
+    row = RoutingSettings.objects.select_for_update().filter(team=actor.team).first() or RoutingSettings(team=actor.team)
     changes = {name: [_said(getattr(row, name)), _said(fields[name])] for name in SETTING_FIELDS if name in fields}
     for name in changes:
         setattr(row, name, fields[name])

@@ -120,7 +120,7 @@ def _rule_json(rule: EscalationRule) -> dict[str, Any]:
 def routing_settings_update(actor: Actor, **fields: Any) -> RoutingSettings:
     """Change bands, most escalations, most cost or exploration; admins only. A band of None goes back to the default."""
     actor.must_manage()
-    row = RoutingSettings.objects.filter(team=actor.team).first() or RoutingSettings(team=actor.team)
+    row = RoutingSettings.objects.select_for_update().filter(team=actor.team).first() or RoutingSettings(team=actor.team)
     changes = {name: [getattr(row, name), fields[name]] for name in SETTING_FIELDS if name in fields}
     for name, (_before, value) in changes.items():
         setattr(row, name, value)

@@ -230,6 +230,7 @@ def subtask_retry(actor: Actor, subtask: Subtask, *, model: str | None = None) -
     author = chat_model(actor, model, field="model") if model else None
     with transaction.atomic():
         _must_be_at_rest(task)
+        subtask.refresh_from_db()  # another retry may have come between
         _reopen(subtask, author)
         for follower in _followers(subtask):
             _reopen(follower, None)

@@ -97,7 +97,7 @@ def _number(value: Any) -> Decimal | None:
 def checking_settings_update(actor: Actor, **fields: Any) -> CheckingSettings:
     """Switch the web look-up or the vectors of meaning on or off; admins only. Raises BadInput by field."""
     actor.must_manage()
-    row = CheckingSettings.objects.filter(team=actor.team).first() or CheckingSettings(team=actor.team)
+    row = CheckingSettings.objects.select_for_update().filter(team=actor.team).first() or CheckingSettings(team=actor.team)
     for name in SETTING_FIELDS:
         if name in fields:
             setattr(row, name, fields[name])
