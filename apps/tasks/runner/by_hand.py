@@ -24,7 +24,7 @@ from apps.tasks.runner.execution_ends import execution_answered
 from apps.tasks.runner.executions import Asker, Diary, Ready, ready_for
 from apps.tasks.runner.route_json import prompt_again
 from apps.tasks.runner.route_port import DatabasePort
-from apps.tasks.runner.routing import Finished, finished, in_words, keep_error, refused_by_budget, within_time
+from apps.tasks.runner.routing import Finished, begun, finished, in_words, keep_error, refused_by_budget, within_time
 
 
 async def escalate_by_hand(asker: Asker, execution: TaskExecution, *, model: str = "") -> Finished:
@@ -34,7 +34,9 @@ async def escalate_by_hand(asker: Asker, execution: TaskExecution, *, model: str
     and what `stream_route` raises.
     """
     diary = Diary(asker)
-    ready, step = await in_db(_claimed, asker, execution, model)
+    ready, step = await begun(
+        in_db(_claimed, asker, execution, model), lambda claimed: keep_error(claimed[0], diary, asyncio.CancelledError())
+    )
     prompt = prompt_again(execution, forced_model=step.to_model.id)
     diary.record(
         "escalation",

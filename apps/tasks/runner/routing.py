@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 from apps.accounts.actor import Actor
@@ -32,6 +32,7 @@ from apps.tasks.runner.route_port import DatabasePort
 __all__ = ["Asker", "Finished", "Item", "asker_of", "prompt_for", "route_prompt", "stream_route"]
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +144,16 @@ async def shown_while(
 
 
 async def _begun(asker: Asker, prompt: RoutedPrompt, diary: Diary) -> Ready:
-    """The row is known to us also when whoever asked leaves while it is being written."""
-    beginning = asyncio.ensure_future(in_db(execution_begin, asker, prompt))
+    return await begun(in_db(execution_begin, asker, prompt), lambda ready: _keep_failure(ready, diary, "cancelled", ""))
+
+
+async def begun(beginning: Coroutine[Any, Any, T], give_up: Callable[[T], None]) -> T:
+    """What it gives; it is known to us also when whoever asked leaves meanwhile, and is given up then."""
+    task = asyncio.ensure_future(beginning)
     try:
-        return await asyncio.shield(beginning)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await in_db(_keep_failure, await beginning, diary, "cancelled", "")
+        await in_db(give_up, await task)
         raise
 
 

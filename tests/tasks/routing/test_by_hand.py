@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 from asgiref.sync import async_to_sync
 
@@ -9,6 +12,7 @@ from apps.common.errors import Conflict
 from apps.providers.models import CreditUsage
 from apps.tasks.engine.errors import NoModelAnswered
 from apps.tasks.models import AuditLog, EscalationHistory, EscalationRule, TaskExecution
+from apps.tasks.runner import by_hand
 from apps.tasks.runner.by_hand import escalate_by_hand
 from apps.tasks.runner.routing import asker_of
 from apps.tasks.services.audit import audit_verify
@@ -92,3 +96,28 @@ def test_an_answer_that_is_being_escalated_is_not_escalated_again(actor, models,
     TaskExecution.objects.update(held_by="somebody:else:1", status="processing")
     with pytest.raises(Conflict):
         escalated(actor, answered, {})
+
+
+def test_who_leaves_while_it_begins_leaves_the_answer_as_it_was(actor, models, answered, monkeypatch):
+    goes_on, has_claimed, claimed = threading.Event(), threading.Event(), by_hand._claimed
+
+    def slowly(*args):
+        found = claimed(*args)
+        has_claimed.set()
+        assert goes_on.wait(20)
+        return found
+
+    monkeypatch.setattr(by_hand, "_claimed", slowly)
+
+    async def story() -> None:
+        escalating = asyncio.ensure_future(by_hand.escalate_by_hand(asker_of(actor), answered))
+        await asyncio.to_thread(has_claimed.wait, 20)
+        escalating.cancel()
+        await asyncio.sleep(0)
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await escalating
+
+    async_to_sync(story)()
+    answered.refresh_from_db()
+    assert (answered.status, answered.held_by) == ("completed", "")
