@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
-from apps.tasks.form_fields import ModelField, PercentField, id_of, model_choices
+from apps.tasks.form_fields import ModelField, PercentField, entered, id_of, model_choices
 from apps.tasks.models import CheckingSettings, Priority, ValidatorRun, VerifyingRule
 from apps.tasks.planted import practice_questions
 
@@ -63,7 +63,7 @@ class VerifyingRuleForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, rule: VerifyingRule | None = None) -> None:
         names = ("category", "when", "from_complexity", "from_priority", "sample_percent")
-        super().__init__(data, initial={name: getattr(rule, name) for name in names} if rule else None)
+        super().__init__(data, initial={name: entered(rule, name) for name in names} if rule else None)
 
 
 class CheckingSettingsForm(RefusableForm):
@@ -103,6 +103,6 @@ class CheckingSettingsForm(RefusableForm):
 
     def __init__(self, data: Any = None, *, row: CheckingSettings, models: Iterable[AIModel]) -> None:
         names = ("search", "search_url", "search_results", "vectors", "vectors_folder")
-        initial = {name: getattr(row, name) for name in names} | {"vectors_model": id_of(row.vectors_model)}
+        initial = {name: entered(row, name) for name in names} | {"vectors_model": id_of(row.vectors_model)}
         super().__init__(data, initial=initial)
         self.fields["vectors_model"].offer(models, nothing=_("None"))  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 
+from apps.providers.forms import as_number
 from apps.providers.models import AIModel
 
 
@@ -20,7 +21,7 @@ class PercentField(forms.DecimalField):
 
     def __init__(self, *, min_value: int = 0, **about: Any) -> None:
         limits: dict[str, Any] = {"min_value": Decimal(min_value), "max_value": Decimal(100)}
-        super().__init__(max_digits=5, decimal_places=2, widget=decimal_widget(), **limits, **about)
+        super().__init__(max_digits=5, decimal_places=2, localize=True, widget=decimal_widget(), **limits, **about)
 
 
 class ModelField(forms.ChoiceField):
@@ -46,3 +47,9 @@ def model_choices(models: Iterable[AIModel]) -> list[tuple[str, str]]:
 def id_of(model: AIModel | None) -> str:
     """As a `ModelField` has it."""
     return str(model.public_id) if model else ""
+
+
+def entered(row: Any, name: str) -> Any:
+    """A row's value as a person would enter it: 60, not 60.00."""
+    value = getattr(row, name)
+    return as_number(str(value)) if isinstance(value, Decimal) else value

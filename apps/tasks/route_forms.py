@@ -14,7 +14,7 @@ from apps.providers.contract import TIERS
 from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.types import DEFAULT_BANDS
-from apps.tasks.form_fields import ModelField, PercentField, decimal_widget, id_of
+from apps.tasks.form_fields import ModelField, PercentField, decimal_widget, entered, id_of
 from apps.tasks.models import ABTest, EscalationRule, RoutingSettings, Strategy, Trigger
 from apps.tasks.route_words import strategy_about
 
@@ -94,7 +94,7 @@ class RuleForm(RefusableForm):
 def _of_rule(rule: EscalationRule) -> dict[str, Any]:
     fields = ("name", "trigger", "threshold", "category", "from_tier", "to_tier", "priority", "is_active")
     models = {name: id_of(getattr(rule, name)) for name in ("from_model", "to_model")}
-    return {**{name: getattr(rule, name) for name in fields}, **models}
+    return {**{name: entered(rule, name) for name in fields}, **models}
 
 
 class RoutingForm(RefusableForm):
