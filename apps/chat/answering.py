@@ -71,7 +71,8 @@ def question_of(pk: int) -> Question:
         "conversation__specialized_ai__default_model", "conversation__owner", "wants_model", "asked_by"
     ).get(pk=pk)
     conversation, persona = row.conversation, row.conversation.specialized_ai
-    forced = row.wants_model or (persona.default_model if persona else None)
+    # Who asks anew has said who is to answer; auto then means auto.
+    forced = row.wants_model or (persona.default_model if persona and not row.is_again else None)
     turns, files = _branch(row)
     reader = reader_of(conversation.team_id, forced, [file for some in files.values() for file in some]) if files else NO_FILES
     system = "\n\n".join(filter(None, (persona.system_prompt if persona else "", conversation.system_prompt)))

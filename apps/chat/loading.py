@@ -31,6 +31,7 @@ from apps.providers.services.loading import local_adapter
 from apps.providers.services.states import state_mark
 from apps.tasks.engine.routing.types import RoutedPrompt
 from apps.tasks.runner.foresight import foresee
+from apps.tasks.services.cache import cache_has
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def _sleeping(question: Question, prompt: RoutedPrompt) -> tuple[AIModel | None,
     if all(_was_seen(row) for row in rows):
         return None, []
     first, others = foresee(question.asker, prompt)
-    if first is None or not _is_loadable(first) or _was_seen(first):
+    if first is None or not _is_loadable(first) or _was_seen(first) or cache_has(question.asker, prompt):
         return None, []
     return AIModel.objects.select_related("provider__key").get(pk=first.pk), others
 

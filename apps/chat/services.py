@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from django.db import transaction
@@ -22,6 +23,15 @@ from apps.providers.models import AIModel
 LONGEST_CHARS = 400_000
 LONGEST_SYSTEM_CHARS = 50_000
 UNDO_FOR = timedelta(days=1)
+
+
+class AsChosen(Enum):
+    """Instead of a model: the one that was chosen for the conversation, by itself or with its specialized AI."""
+
+    AS_CHOSEN = "as_chosen"
+
+
+AS_CHOSEN = AsChosen.AS_CHOSEN
 FIELDS = ("title", "model", "strategy", "specialized_ai", "system_prompt", "is_pinned", "is_archived", "is_shared")
 
 
@@ -124,8 +134,8 @@ def message_send(
 
 
 @transaction.atomic
-def message_regenerate(actor: Actor, message: Message, *, model: Any = None) -> Message:
-    """Another answer to the same question, beside the first; by `model` where one is given."""
+def message_regenerate(actor: Actor, message: Message, *, model: AIModel | None | AsChosen = AS_CHOSEN) -> Message:
+    """Another answer to the same question, beside the first; by `model` where one is given. None: auto, whatever was chosen."""
     conversation = message.conversation
     must_be_mine(actor, conversation)
     question = message.parent if message.is_answer else message
@@ -133,8 +143,9 @@ def message_regenerate(actor: Actor, message: Message, *, model: Any = None) -> 
         raise Conflict(_("There is no question to be answered anew."))
     if message.is_answer and message.is_unfinished:
         raise Conflict(_("It is still being answered. Stop it first."))
-    must_see(actor, model or asked_model(conversation), [file["kind"] for file in question.attachments])
-    answer = _answer_to(actor, question, model.pk if model else conversation.model_id, is_again=True)
+    wanted = asked_model(conversation) if isinstance(model, AsChosen) else model
+    must_see(actor, wanted, [file["kind"] for file in question.attachments])
+    answer = _answer_to(actor, question, wanted.pk if wanted else None, is_again=True)
     _move_to(Conversation.objects.select_for_update().get(pk=conversation.pk), answer)
     wire.ring_on_commit()
     wire.tell_on_commit(conversation, "added", message_id=str(answer.public_id))

@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import Role
-from apps.chat import selectors, services
+from apps.chat import answering, selectors, services
 from apps.chat.models import Conversation, Message
+from apps.providers.models import SpecializedAI
 from tests.factories import make_actor
+from tests.tasks.routing.upstream import model_at
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +20,9 @@ def client(actor) -> Client:
     client = Client()
     client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+BODIES = ({}, {"model": "auto"}, {"model": None})
 
 
 def post(client, url, data=None):
@@ -84,6 +89,17 @@ def test_another_answer_is_a_sibling_and_an_edited_question_a_branch(client, act
     services.branch_choose(actor, answer)
     conversation.refresh_from_db()
     assert [turn.message.content for turn in selectors.thread_of(conversation).turns] == ["Hello", "Hi"]
+
+
+def test_anew_with_auto_asks_no_chosen_model_and_anew_alone_asks_the_same(client, actor):
+    model = model_at(actor, "small")
+    persona = SpecializedAI.objects.create(team=actor.team, owner=actor.user, name="Poet", default_model=model)
+    for chosen in ({"model": model}, {"specialized_ai": persona}):
+        conversation = services.conversation_create(actor, **chosen)
+        _question, answer = answered(actor, conversation, "Hello", "Hi")
+        url = f"/api/messages/{answer.public_id}/regenerate/"
+        asked = [answering.question_of(Message.objects.get(public_id=post(client, url, body).json()["id"]).pk) for body in BODIES]
+        assert [one.model for one in asked] == [model, None, None], chosen
 
 
 def test_it_is_found_by_what_was_said_in_it(client, actor):

@@ -136,6 +136,21 @@ def test_a_model_that_its_server_has_dropped_is_loaded_again(actor, local, serve
     assert server.count("/api/v1/models/load") == 1
 
 
+def test_what_was_answered_before_wakes_no_model(actor, local, server):
+    async def story():
+        async with answering(server):
+            first = await ended((await in_db(sent, actor, await in_db(services.conversation_create, actor, model=local))).pk)
+            for model in server.models.values():
+                model.instances.clear()
+            loading._seen.clear()
+            again = await in_db(services.conversation_create, actor, model=local)
+            return first, await ended((await in_db(sent, actor, again)).pk)
+
+    first, second = async_to_sync(story)()
+    assert (second.status, second.content, second.cost_usd) == ("complete", first.content, 0)
+    assert server.count("/api/v1/models/load") == 1
+
+
 @pytest.mark.parametrize("is_chosen", [True, False])
 def test_the_alternative_answers_instead_and_the_load_goes_on(actor, local, server, is_chosen):
     server.load_s = 3.0

@@ -79,13 +79,23 @@ async def cache_look(asker: CacheAsker, prompt: RoutedPrompt, needs: Needs, sele
     terms = await in_db(_terms_of, asker)
     if terms is None:
         return None
-    fitting = {request_hash(prompt), request_hash(replace(prompt, verify=True))}  # who asks for no check may have one
-    if found := await in_db(_exact, asker, terms, fitting):
+    if found := await in_db(_exact, asker, terms, _fitting(prompt)):
         return found
     if terms.semantic_model is None or len(prompt.text) > MOST_CHARS:
         return None
     alike = await in_db(_alike, asker, terms, prompt, context_hash(prompt, selection.ranked[0].family))
     return await _nearest(asker, terms, prompt, alike) if alike else None
+
+
+def cache_has(asker: CacheAsker, prompt: RoutedPrompt) -> bool:
+    """Whether the very same request was answered before, so that no model has to be made ready for it. Counts nothing."""
+    if not may_be_cached(prompt) or (terms := _terms_of(asker)) is None:
+        return False
+    return _entries(asker, terms).filter(request_hash__in=_fitting(prompt)).exists()
+
+
+def _fitting(prompt: RoutedPrompt) -> set[str]:
+    return {request_hash(prompt), request_hash(replace(prompt, verify=True))}  # who asks for no check may have one
 
 
 def may_be_cached(prompt: RoutedPrompt) -> bool:
