@@ -45,7 +45,7 @@ def test_a_stranger_gets_from_nothing_to_a_settled_task(chromium, started: Produ
     wait(chromium, lambda page: "Completed" in find(page, "main h1 ~ *, main header, .task").text, patience_s=60)
     page = find(chromium, "main").text
     assert "Failed" not in page
-    steps = wait(chromium, lambda page: (find(page, "#tab-steps").click(), find(page, "#steps").text)[1])  # its end redraws the tabs
+    steps = wait(chromium, lambda page: (find(page, "#tab-steps").click(), find(page, "#steps").text)[1])
     assert "Judge" in steps and "Orq Mini" in steps
     assert "disputed" in steps.casefold()
 
