@@ -57,7 +57,15 @@ def idempotent(handler: Handler) -> Handler:
 
     The answer of a repeated request is the first one's, with `Idempotency-Replayed: true`.
     """
+    return _once(handler, GIVEN_UP)
 
+
+def idempotent_within(longest: timedelta) -> Callable[[Handler], Handler]:
+    """The same for one that may be at work for so long before it answers: a repeated request waits until then."""
+    return functools.partial(_once, given_up=max(longest, GIVEN_UP))
+
+
+def _once(handler: Handler, given_up: timedelta) -> Handler:
     @functools.wraps(handler)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
         key = request.headers.get(HEADER)
@@ -65,7 +73,7 @@ def idempotent(handler: Handler) -> Handler:
             return handler(view, request, *args, **kwargs)
         if not _SANE.fullmatch(key):
             raise BadInput(_("An Idempotency-Key is 1 to 120 printable characters without spaces."), field=HEADER)
-        row, is_ours = _take(request, key)
+        row, is_ours = _take(request, key, given_up)
         if not is_ours:
             return Response(json.loads(row.answer), status=row.status, headers={"Idempotency-Replayed": "true"})
         try:
@@ -79,7 +87,7 @@ def idempotent(handler: Handler) -> Handler:
     return _IN_THE_SCHEMA(once)
 
 
-def _take(request: Request, key: str) -> tuple[Any, bool]:
+def _take(request: Request, key: str, given_up: timedelta) -> tuple[Any, bool]:
     """The row of this key, and whether the work is ours to do. Of several who come at once, one makes the row."""
     table = apps.get_model("accounts", "IdempotentRequest")
     user: Any = request.user
@@ -97,7 +105,7 @@ def _take(request: Request, key: str) -> tuple[Any, bool]:
         raise KeyReused()
     if row.status is not None:
         return row, False
-    abandoned = table.objects.filter(pk=row.pk, status=None, started_at=row.started_at, started_at__lt=now - GIVEN_UP)
+    abandoned = table.objects.filter(pk=row.pk, status=None, started_at=row.started_at, started_at__lt=now - given_up)
     if abandoned.update(started_at=now):
         return row, True
     raise StillAtWork(retry_after_s=1)

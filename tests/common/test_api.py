@@ -27,7 +27,7 @@ from apps.accounts.models import IdempotentRequest, Notification
 from apps.accounts.selectors import access_notification, access_team, notifications_visible
 from apps.common.api import PublicIdField, PublicSerializer, TeamViewSet
 from apps.common.errors import BadInput, NotAllowed
-from apps.common.idempotency import GIVEN_UP, KEPT, idempotent
+from apps.common.idempotency import GIVEN_UP, KEPT, idempotent, idempotent_within
 from tests.factories import make_actor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.common.test_api")]
@@ -67,6 +67,12 @@ class WorkView(APIView):
         return Response({"number": len(WORK), "id": uuid.uuid4(), "at": timezone.now()}, status=201)
 
 
+class LongWorkView(APIView):
+    @idempotent_within(timedelta(minutes=30))
+    def post(self, request):
+        return Response({})
+
+
 class NoteSerializer(PublicSerializer):
     class Meta:
         model = Notification
@@ -87,6 +93,7 @@ router.register("notes", NotesViewSet)
 urlpatterns = [
     path("api/raise/", RaisingView.as_view()),
     path("api/do/", WorkView.as_view()),
+    path("api/do-long/", LongWorkView.as_view()),
     path("api/", include(router.urls)),
 ]
 handler404 = "apps.common.problems.page_not_found"
@@ -372,6 +379,16 @@ def test_one_whose_worker_died_is_taken_over_after_a_while(client, actor):
     IdempotentRequest.objects.update(status=None, answer="", started_at=timezone.now() - GIVEN_UP - timedelta(seconds=1))
     assert work(client).status_code == 201
     assert len(WORK) == 2
+
+
+def test_what_may_take_long_is_not_taken_over_before_it_can_have_ended(client):
+    def ask():
+        return client.post("/api/do-long/", {}, headers={"Idempotency-Key": "key-1"}).status_code
+
+    ask()
+    for minutes, status in ((6, 409), (29, 409), (31, 200)):
+        IdempotentRequest.objects.update(status=None, answer="", started_at=timezone.now() - timedelta(minutes=minutes))
+        assert ask() == status
 
 
 def test_keys_are_forgotten_after_a_day(client):

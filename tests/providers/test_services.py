@@ -374,6 +374,15 @@ def test_a_models_change_that_cannot_be_is_named_by_field(actor, changes, field)
     assert fields_of(caught) == {field}
 
 
+def test_a_models_change_leaves_alone_what_was_written_meanwhile(actor):
+    model = make_model(actor)
+    AIModel.objects.filter(pk=model.pk).update(state="loaded", memory_bytes=5)
+    services.model_update(actor, model, display_name="Ann", price_input=Decimal(3))
+    model.refresh_from_db()
+    assert (model.state, model.memory_bytes, model.display_name, model.price_input) == ("loaded", 5, "Ann", 3)
+    assert {"display_name", "price_input"} <= set(model.human_edits) and model.price_set_by == actor.user
+
+
 def test_a_failure_is_remembered_with_its_reason_until_it_is_over(actor):
     model = make_model(actor)
     services.model_failed(model, ProviderError("It ran out of memory."), for_s=60)

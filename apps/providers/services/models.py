@@ -13,7 +13,7 @@ from apps.providers.families import MAX_LENGTH, family_of
 from apps.providers.models import AIModel, Provider
 from apps.providers.services import checks
 from apps.providers.services.checks import FieldErrors
-from apps.providers.services.prices import BY_HAND, prices_set_by
+from apps.providers.services.prices import BY_HAND, COLUMNS, prices_set_by
 
 _CHANGEABLE = ("display_name", "family", "tier", "capabilities", "context_window", "is_active", "accepts", *BY_HAND)
 
@@ -51,7 +51,8 @@ def model_update(actor: Actor, model: AIModel, **changes: Any) -> AIModel:
     errors = FieldErrors()
     _apply(actor, model, changes, errors)
     errors.raise_if_any()
-    model.save()
+    written = {*changes, "human_edits", "updated_at"} | (set(COLUMNS) if set(changes) & set(BY_HAND) else set())
+    model.save(update_fields=written)  # its state is another's to write: a load that ends meanwhile, or a sync
     return model
 
 

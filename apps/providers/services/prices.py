@@ -17,6 +17,7 @@ from apps.providers.prices import Price, Rates
 
 BY_HAND = ("price_input", "price_output", "price_cached", "price_cache_write", "price_cache_write_1h")
 FIELDS = (*BY_HAND, "price_batch", "price_tiers", "price_source")
+COLUMNS = (*FIELDS, "price_set_by", "price_set_at")
 
 
 def file_price(provider: Provider, key: str) -> Price | None:
@@ -58,7 +59,7 @@ def price_reset(actor: Actor, model: AIModel) -> AIModel:
         setattr(model, field, value)
     model.human_edits = [field for field in model.human_edits if field not in FIELDS]
     model.price_set_by, model.price_set_at = None, None
-    model.save()
+    model.save(update_fields=[*COLUMNS, "human_edits", "updated_at"])
     return model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -15,12 +16,13 @@ from rest_framework.response import Response
 
 from apps.common.api import ActorMixin, TeamViewSet
 from apps.common.errors import BadInput, NotFound
-from apps.common.idempotency import idempotent
+from apps.common.idempotency import idempotent, idempotent_within
 from apps.providers.contract import ChatRequest, Message
 from apps.tasks import selectors, services
 from apps.tasks.api.tasks import days_of, valid
 from apps.tasks.models import AuditLog, EscalationRule, TaskExecution
 from apps.tasks.runner.by_hand import escalate_by_hand
+from apps.tasks.runner.executions import LONGEST_ROUTE_S
 from apps.tasks.runner.routing import asker_of, prompt_for, route_prompt
 from apps.tasks.serializers import routing as shapes
 
@@ -49,7 +51,7 @@ class OrchestratorViewSet(ActorMixin, viewsets.GenericViewSet):
 
     @extend_schema(request=shapes.ProcessSerializer, responses={200: shapes.ExecutionSerializer})
     @action(detail=False, methods=["post"])
-    @idempotent
+    @idempotent_within(timedelta(seconds=LONGEST_ROUTE_S + 60))
     def process(self, request: Request) -> Response:
         """Ask. It is analysed, given to a model, weighed, and given to a stronger one where the answer is in doubt."""
         self.actor.must_work()
