@@ -125,6 +125,7 @@ function tick() {
     const seconds = Math.max(0, (now() - Date.parse(time.dataset.since)) / 1000);
     if (seconds < 60) time.textContent = `${number(Math.floor(seconds), 0)}\u00a0s`;
     else if (seconds < 3600) time.textContent = `${number(Math.floor(seconds / 60), 0)}\u00a0min ${String(Math.floor(seconds % 60)).padStart(2, "0")}\u00a0s`;
+    else if (seconds >= 172800) time.textContent = `${number(Math.floor(seconds / 86400), 0)}\u00a0d ${String(Math.floor((seconds % 86400) / 3600)).padStart(2, "0")}\u00a0h`;
     else time.textContent = `${number(Math.floor(seconds / 3600), 0)}\u00a0h ${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}\u00a0min`;
   }
 }

@@ -76,6 +76,7 @@ def test_a_percentage_is_not_rounded_to_all_or_nothing(value, words):
         (125_000, "2 min 05 s"),
         (59_990, "60.0 s"),
         (4_320_000, "1 h 12 min"),
+        (273_600_000, "3 d 04 h"),
         (None, "–"),
     ],
 )

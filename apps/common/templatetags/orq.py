@@ -76,7 +76,7 @@ def percent(value: Decimal | float | str | None) -> str:
 
 @register.filter
 def duration(ms: float | str | None) -> str:
-    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min. A text is a template's word for nothing."""
+    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min, 3 d 04 h. A text is a template's word for nothing."""
     if ms is None or isinstance(ms, str):
         return UNKNOWN
     if ms < 1000:
@@ -88,6 +88,9 @@ def duration(ms: float | str | None) -> str:
     if minutes < 60:
         return f"{minutes}\u00a0min {rest:02d}\u00a0s"
     hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        days, hours = divmod(hours, 24)
+        return f"{_number(days, 0)}\u00a0d {hours:02d}\u00a0h"
     return f"{_number(hours, 0)}\u00a0h {minutes:02d}\u00a0min"
 
 
