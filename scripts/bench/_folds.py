@@ -16,7 +16,7 @@ def main(folder: Path, out: Path) -> None:
     records = fit.read_rows(folder)
     rows = fit.Rows(records)
     inside, outside = fit.across_folds(rows), fit.across_datasets(rows)
-    numbers = fit.calibration(rows, inside)
+    numbers = fit.calibration(rows, inside, outside)
     slopes = np.array([numbers[name] for name in rows.situations])
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -33,6 +33,7 @@ from scripts.environment import FITTING, ROOT, Environment
 MACRO = ("begin_wow", "q2_dialogue", "summedits", "bump_taxonomy", "wikibio_grounded")
 NOT_FITTED = "halueval_qa"  # the answer's length alone tells right from wrong there; it serves for making off-topic answers
 FALSE_ALARMS = 0.02
+SPARED, FEWEST_RIGHT = 0.8, 30
 TIMED, ANSWER_WORDS, SOURCE_WORDS = 40, 300, 600
 HEAD = ("what", "n", "wrong", "AUROC (95 %)", "length alone", "best F1", "always yes", "also")
 
@@ -51,6 +52,7 @@ def main() -> int:
     for name, scores in tables.items():
         _print(f"Public data, scores: {name}", _of_data(rows, scores))
         _say_calibration(rows, scores)
+        _say_counts_from(rows, scores)
     if not options.data_only:
         _print("Loops made from ordinary texts (score of the text alone)", _of_loops(rows, options.texts))
         _print("Answers under the nearest wrong question", _of_topics(rows, options.routing))
@@ -124,11 +126,11 @@ def _of_loops(rows: Sequence[dict[str, Any]], most: int) -> Iterator[tuple[str, 
             looped[kind].append(changed)
     calm = [assess(text).score for text in texts]
     every: list[float] = []
-    for kind, changed in looped.items():
-        found = [assess(text).score for text in changed]
+    for kind, made in looped.items():
+        found = [assess(text).score for text in made]
         every += found
-        yield _line_of_made(kind, texts, calm, changed, found)
-    yield _line_of_made("all kinds", texts, calm, [text for changed in looped.values() for text in changed], every)
+        yield _line_of_made(kind, texts, calm, made, found)
+    yield _line_of_made("all kinds", texts, calm, [text for made in looped.values() for text in made], every)
 
 
 def _of_topics(rows: Sequence[dict[str, Any]], routing: Path | None) -> Iterator[tuple[str, ...]]:
@@ -174,6 +176,19 @@ def _say_calibration(rows: Sequence[dict[str, Any]], scores: Mapping[str, float]
     chances = [scores[row["id"]] / 100 for row in known]
     error = calibration_error([row["label"] for row in known], chances, [_task_of(row) for row in known])
     print(json.dumps({"calibration_error": round(error, 4), "n": len(known)}), flush=True)
+
+
+def _say_counts_from(rows: Sequence[dict[str, Any]], scores: Mapping[str, float]) -> None:
+    """The score that right answers pass as seldom as SPARED says, in the data set where they pass it most.
+
+    Cross-validated, "in domain", it is COUNTS_FROM_WITH_SOURCES of engine/inspection.py, rounded up.
+    """
+    right: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row["id"] in scores and row["dataset"] != NOT_FITTED and row.get("context") and not row["label"]:
+            right[row["dataset"]].append(scores[row["id"]])
+    passed = {name: sorted(found)[int(SPARED * len(found))] for name, found in right.items() if len(found) >= FEWEST_RIGHT}
+    print(json.dumps({"four_in_five_right_below": {name: round(value, 1) for name, value in passed.items()}}), flush=True)
 
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -52,7 +52,7 @@ def train(data_dir: Path, out_file: Path) -> None:
         "this_year": THIS_YEAR,
         **fitted.numbers(),
         "added": ADDED,
-        "calibration": calibration(rows, inside),
+        "calibration": calibration(rows, inside, outside),
     }
     out_file.write_text(json.dumps(rounded(numbers), ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
     print(json.dumps(numbers["figures"], indent=1))

@@ -29,11 +29,15 @@ def figures(rows: Rows, inside: np.ndarray, outside: np.ndarray) -> dict[str, An
         found[key] = {name: round(measure(np.arange(len(rows.labels))), 3) for name, measure in measures.items()}
         found["intervals"][key] = {name: interval(rows, measure) for name, measure in measures.items()}
     found["contradiction_f1"] = round(f1_of_contradictions(rows, inside), 3)
-    chances = chances_across(rows, inside)
+    chances = chances_across(rows, inside, outside, inside)
     found["calibration_error"] = round(calibration_error(rows, chances, np.arange(len(rows.labels))), 3)
     found["calibration_error_by_task"] = {
         task: round(calibration_error(rows, chances, np.flatnonzero(rows.tasks == task)), 3) for task in sorted(set(rows.tasks))
     }
+    strange = np.flatnonzero(~np.isnan(outside))
+    found["calibration_error_outside"] = round(
+        calibration_error(rows, chances_across(rows, inside, outside, outside), strange), 3
+    )
     return found
 
 
@@ -69,29 +73,34 @@ def f1_of_contradictions(rows: Rows, scores: np.ndarray) -> float:
     return float(2 * right / (said[chosen].sum() + rows.labels[chosen].sum()))
 
 
-def calibration(rows: Rows, log_odds: np.ndarray, left_out: int | None = None) -> dict[str, list[float]]:
+def calibration(rows: Rows, inside: np.ndarray, outside: np.ndarray, left_out: int | None = None) -> dict[str, list[float]]:
     """Slope and offset that turn log odds into chances, by situation, from answers that the model had not seen.
 
-    `left_out`: a fold that is not learned from.
+    Half of it learns from models that had seen other sources of the same data set, half from models that had seen nothing of the
+    set (`outside`; NaN where none was left out): who asks next brings another set. `left_out`: a fold that is not learned from.
     """
+    log_odds = np.concatenate([inside, outside])
+    places = np.tile(np.arange(len(inside)), 2)
+    is_learned = ~np.isnan(log_odds) & (rows.folds[places] != left_out)
     found = {}
     for name in SITUATIONS:
-        chosen = np.flatnonzero((rows.situations == name) & (rows.folds != left_out))
-        counts = Counter(rows.tasks[chosen])
-        weights = np.array([counts[task] ** -0.5 for task in rows.tasks[chosen]])
-        fitted = LogisticRegression(C=100.0).fit(log_odds[chosen, None], rows.labels[chosen], sample_weight=weights)
+        chosen = np.flatnonzero(is_learned & (rows.situations[places] == name))
+        tasks = rows.tasks[places[chosen]]
+        counts = Counter(tasks)
+        weights = np.array([counts[task] ** -0.5 for task in tasks])
+        fitted = LogisticRegression(C=100.0).fit(log_odds[chosen, None], rows.labels[places[chosen]], sample_weight=weights)
         found[name] = [max(0.1, float(fitted.coef_[0][0])), float(fitted.intercept_[0])]
     return found
 
 
-def chances_across(rows: Rows, log_odds: np.ndarray) -> np.ndarray:
-    """Chances by slopes and offsets from the other folds."""
-    found = np.zeros(len(log_odds))
+def chances_across(rows: Rows, inside: np.ndarray, outside: np.ndarray, asked_of: np.ndarray) -> np.ndarray:
+    """Chances of the log odds `asked_of` by slopes and offsets from the other folds."""
+    found = np.zeros(len(asked_of))
     for fold in range(FOLDS):
-        numbers = calibration(rows, log_odds, left_out=fold)
+        numbers = calibration(rows, inside, outside, left_out=fold)
         asked = np.flatnonzero(rows.folds == fold)
         slopes = np.array([numbers[name] for name in rows.situations[asked]]).reshape(-1, 2)
-        found[asked] = 1 / (1 + np.exp(-(slopes[:, 0] * log_odds[asked] + slopes[:, 1])))
+        found[asked] = 1 / (1 + np.exp(-(slopes[:, 0] * asked_of[asked] + slopes[:, 1])))
     return found
 
 

@@ -27,7 +27,7 @@ BOOSTED = {
     "max_features": 0.4,
     "early_stopping": False,
 }
-FOREST = {"n_estimators": 80, "min_samples_leaf": 8, "max_features": 0.6, "random_state": 0}
+FOREST = {"n_estimators": 120, "min_samples_leaf": 8, "max_features": 0.6, "random_state": 0}
 UNKNOWN, SUREST = -1.0, 0.01  # as in trees.py
 
 

@@ -82,6 +82,7 @@ def test_the_likeliest_words_are_summed_up() -> None:
         "wording.changed": 1.0,
         "wording.changed_some": pytest.approx(-1 / 3),
         "wording.changed_alone": 2.0,
+        "wording.changed_any": pytest.approx(0.7802, abs=1e-4),
     }
 
 

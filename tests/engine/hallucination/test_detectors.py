@@ -427,6 +427,8 @@ def test_words_share_a_stem_with_their_inflections() -> None:
 def test_places_are_those_of_the_raw_text() -> None:
     raw = "Dr. Ann Lee paid $1,200.50.\nShe didn’t stay."
     read_text = text(raw)
-    assert [raw[word.start : word.end].lower() for word in read_text.words] == [word.text for word in read_text.words]
+    assert [raw[word.start : word.end].lower().replace("’", "'") for word in read_text.words] == [
+        word.text for word in read_text.words
+    ]
     assert len(read_text.sentences) == 2
     assert [[word.text for word in name] for name in names(read_text)] == [["dr", "ann", "lee"]]

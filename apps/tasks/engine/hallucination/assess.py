@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from apps.tasks.engine.hallucination import model as fitted
 from apps.tasks.engine.hallucination.evidence import gather
 from apps.tasks.engine.hallucination.others import judged
-from apps.tasks.engine.hallucination.scope import RELEVANT
 from apps.tasks.engine.hallucination.types import Assessment, Factor, Signal
 
 # What no public data were at hand for, in log odds, set by hand: a score of `from_score` and below says nothing.
 _FROM_SCORE = {"repetition": 0.2, "internal": 0.5, "earlier": 0.5, "stall": 0.2, "scope": 0.5, "unverified": 0.2}
 _BY_HAND = {"repetition": 10.0, "internal": 2.0, "earlier": 2.5, "stall": 2.0, "scope": 6.0, "unverified": 1.5}
-_ON_TOPIC = 2.0  # how much an answer that takes the question up says for itself, for each point of relevance
+_ON_TOPIC, _TAKES_UP = 2.0, 0.45  # how much an answer says for itself by each point of relevance above this one,
+_USUAL, _OTHERWISE = 1.0, 1.5  # by each point above or below the usual, and against itself where it is of another kind
 _ONLY_BARE = frozenset({"scope", "unverified"})  # where there are sources, these are fitted
 _JUDGE_TRUST = 0.8
 _SUREST = 0.02  # a judge that says 0 or 1 is heard as this near to it
@@ -68,7 +68,9 @@ def _log_odds(signal: Signal, parts: dict[str, float], *, is_bare: bool) -> floa
     by_hand = _BY_HAND.get(signal.name, 0.0) if is_bare or signal.name not in _ONLY_BARE else 0.0
     found = fitted_part + by_hand * max(0.0, signal.score - _FROM_SCORE.get(signal.name, 0.0))
     if signal.name == "scope" and by_hand:
-        found -= _ON_TOPIC * max(0.0, signal.measures["relevance"] - RELEVANT / 2)
+        relevance = signal.measures["relevance"]
+        found -= _ON_TOPIC * max(0.0, relevance - _TAKES_UP) + relevance - _USUAL
+        found += _OTHERWISE * signal.measures["otherwise"]
     return found
 
 

@@ -5,6 +5,7 @@ The weights of the traits are in `model.json`; they were learned from pairs of a
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,12 +24,13 @@ TRAITS = tuple(
     "pair_both other_in_slot like_in_slot sibling_in_slot right_known left_near right_near left_beside right_beside head_other "
     "modifier_other kept_slot company far opposite_near opposite_any sibling_near past ing repeated sentence_recall recall "
     "sentence_pairs pairs others_absent others_absent_all rarity same_kind_near number_other capital_half absent_verbatim "
-    "absent_carried".split()
+    "absent_carried replaced replaced_alike replaced_sibling put_in block beside_same spelled_alike".split()
 )
 _AMOUNTS = QUANTIFIERS | ORDINALS
 _LIMITING = frozenset("only just merely solely apenas somente só exclusivamente".split())
 _SMALL = {"limiting": _LIMITING, "pronoun": PRONOUNS, "modal": MODALS, "amount": _AMOUNTS}
 _WINDOW = 3  # sentences of the sources that a sentence of the answer is held against
+_BESIDE = 2  # of them it is laid beside, word by word
 _NEIGHBOURS = 4  # content words on each side
 _SENTENCES = 60
 _NOTHING: frozenset[str] = frozenset()
@@ -75,7 +77,7 @@ def changes(answer: Text, source: Source, question: Text) -> tuple[Change, ...]:
 
 
 def summary(log_odds: Sequence[float]) -> dict[str, float]:
-    """How likely words were changed, as measures: the likeliest, the likeliest three, and how far the first sticks out."""
+    """How likely words were changed, as measures: the likeliest, three, how far the first sticks out, any at all."""
     if not log_odds:
         return {}
     ordered = sorted(log_odds, reverse=True)
@@ -83,7 +85,13 @@ def summary(log_odds: Sequence[float]) -> dict[str, float]:
         "wording.changed": ordered[0],
         "wording.changed_some": sum(ordered[:3]) / len(ordered[:3]),
         "wording.changed_alone": ordered[0] - median(ordered),
+        "wording.changed_any": math.log(max(1e-6, sum(map(_surprise, ordered)))),
     }
+
+
+def _surprise(log_odds: float) -> float:
+    """Adds up: the more words are likely changed, the less likely is that none was."""
+    return math.log1p(math.exp(min(15.0, log_odds)))
 
 
 class _Whole:
@@ -117,6 +125,7 @@ class _Sentence:
         self.other_kinds = {word.kind for word in there if word.stem not in whole.counts}
         self.has_negator = any(is_negator(text) for text in self.near_texts)
         self.recall, self.absent, self.pairs = whole.carried(self.words)
+        self.beside = _beside(self.words, nearest[:_BESIDE], self.source)
 
     def changes(self) -> Iterator[Change]:
         places = {word.start: place for place, word in enumerate(self.said)}
@@ -128,6 +137,7 @@ class _Sentence:
             traits[kind] = 1.0
             self._of_word(word, traits)
             self._of_order(word, position, traits)
+            self._of_alignment(word, position, traits)
             if word.start in places:
                 self._of_content(word, places[word.start], traits)
             yield Change(word, tuple(traits.values()))
@@ -170,6 +180,23 @@ class _Sentence:
         traits["pair_right"] = float((word.stem, after) in self.source.pairs)
         traits["pair_both"] = traits["pair_left"] * traits["pair_right"]
         self._of_slot(word, self.whole.order.between.get((before, after), _NOTHING), traits)
+
+    def _of_alignment(self, word: Word, position: int, traits: dict[str, float]) -> None:
+        """What the most similar sentence of the sources has in the word's place."""
+        kind, size, given = self.beside.get(position, ("", 0, ()))
+        if not kind:
+            traits["beside_same"] = 1.0
+            return
+        traits["block"] = 1 / size
+        if kind == "insert":
+            traits["put_in"] = 1.0
+            return
+        traits["replaced"] = 1 / (size + len(given))
+        told = [item for item in given if item.kind == word.kind]
+        traits["replaced_alike"] = float(bool(told) and size <= 3)
+        alike = siblings().get(word.stem, _NOTHING) | opposites().get(word.stem, _NOTHING)
+        traits["replaced_sibling"] = float(any(item.stem in alike for item in given))
+        traits["spelled_alike"] = float(any(item.stem[:4] == word.stem[:4] or item.stem[-4:] == word.stem[-4:] for item in given))
 
     def _of_slot(self, word: Word, fillers: set[str] | frozenset[str], traits: dict[str, float]) -> None:
         """What the sources have between the same two words, where it is not this one."""
@@ -222,6 +249,20 @@ class _Sentence:
         elif known := [item for item in around if item in source]:
             rarest = min(known, key=lambda item: (len(source.places[item]), item))
             traits["company"] = (1 + source.gathered(rarest, frozenset(known))) / len(around)
+
+
+def _beside(words: Sequence[Word], nearest: Sequence[int], source: Source) -> dict[int, tuple[str, int, Sequence[Word]]]:
+    """By position the words that the sentence most like it has not: how they differ, how many together, what stands there."""
+    stems = tuple(word.stem for word in words)
+    found: dict[int, tuple[str, int, Sequence[Word]]] = {}
+    if not nearest:
+        return found
+    best = max(nearest, key=lambda near: source.beside(stems, near).ratio)
+    given = source.text.of_sentence(best)
+    for kind, begin, end, said_from, said_to in source.beside(stems, best).codes:
+        if kind in ("replace", "insert"):
+            found |= dict.fromkeys(range(said_from, said_to), (kind, said_to - said_from, given[begin:end]))
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from apps.tasks.engine.hallucination.text import CONTENT, FUNCTIONAL, NUMBER, Wo
 TIMES = 3
 SENTENCE_WORDS = 3  # fewer different words make no sentence
 _LONGEST_PERIOD = 80
+_PAIRS = 2
 _SHORTEST_LOOSE = 4
 _LOOSE_WORDS = 1_500  # the last so many words are searched for what goes round with changes
 _CYCLE_WORDS = 8  # a cycle fills at least so many words, or it is emphasis
@@ -53,7 +54,7 @@ def says_something(key: Sequence[str]) -> bool:
 
 def _longest(sequence: list[str], words: Sequence[Word], raw: str, *, is_counted: bool = False) -> Cycle | None:
     best: Cycle | None = None
-    for period in range(1, min(_LONGEST_PERIOD, len(sequence) // TIMES) + 1):
+    for period in _periods(sequence):
         if sum(map(eq, sequence[period:], sequence)) < max(period * (TIMES - 1), _CYCLE_WORDS - period):
             continue
         length, end = _longest_match(sequence, period)
@@ -64,6 +65,17 @@ def _longest(sequence: list[str], words: Sequence[Word], raw: str, *, is_counted
         if _counts_up(stretch, period) if is_counted else _is_told(stretch, period, raw):
             best = found
     return best
+
+
+def _periods(sequence: list[str]) -> list[int]:
+    """How far behind two words in a row stand that stood there before; where something goes round, so do its pairs."""
+    last: dict[tuple[str, str], int] = {}
+    counts: Counter[int] = Counter()
+    for place, pair in enumerate(pairwise(sequence)):
+        counts[place - last.get(pair, place)] += 1
+        last[pair] = place
+    longest = min(_LONGEST_PERIOD, len(sequence) // TIMES)
+    return sorted(period for period, count in counts.items() if 0 < period <= longest and count >= _PAIRS)
 
 
 def _longest_match(sequence: list[str], period: int) -> tuple[int, int]:
@@ -118,9 +130,9 @@ def _counts_up(stretch: Sequence[Word], period: int) -> bool:
 
 def _changing(texts: list[str], offset: int) -> Cycle | None:
     best: Cycle | None = None
-    for period in range(_SHORTEST_LOOSE, min(_LONGEST_PERIOD, len(texts) // TIMES) + 1):
+    for period in _periods(texts):
         same = list(map(eq, texts[period:], texts))
-        if sum(same) < max(period, _CYCLE_WORDS):
+        if period < _SHORTEST_LOOSE or sum(same) < max(period, _CYCLE_WORDS):
             continue
         begin, after = _densest(same)
         end = after + period

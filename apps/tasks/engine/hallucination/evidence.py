@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.tasks.engine.hallucination.changes import Change, changes
 from apps.tasks.engine.hallucination.internal import internal
@@ -15,7 +15,7 @@ from apps.tasks.engine.hallucination.scope import scope
 from apps.tasks.engine.hallucination.sources import Source
 from apps.tasks.engine.hallucination.support import contradiction, support
 from apps.tasks.engine.hallucination.temporal import temporal
-from apps.tasks.engine.hallucination.text import read, read_all
+from apps.tasks.engine.hallucination.text import CONTENT, NAME, Text, read, read_all
 from apps.tasks.engine.hallucination.types import Signal
 from apps.tasks.engine.hallucination.unverified import unverified
 from apps.tasks.engine.hallucination.vocabulary import vocabulary
@@ -62,11 +62,21 @@ class Evidence:
         return found
 
 
+def with_names(answer: Text, source: Source) -> Text:
+    """An answer without a single capital, its names told by the capitals of the sources."""
+    if not source or answer.raw != answer.raw.lower():
+        return answer
+    known = {word.stem for word in source.text.words if word.kind == NAME}
+    words = tuple(word._replace(kind=NAME) if word.kind == CONTENT and word.stem in known else word for word in answer.words)
+    return replace(answer, words=words)
+
+
 def gather(answer: str, *, question: str, sources: Sequence[str], others: Sequence[str], before: str, this_year: int) -> Evidence:
     """What each detector that has something to look at says. `others`: further answers to the same question."""
     said, asked = read(answer, ANSWER_CHARS), read(question, QUESTION_CHARS)
     given = read_all(sources, SOURCE_CHARS)
     source = Source(given)
+    said = with_names(said, source)
     signals = (
         repetition(said),
         internal(said),

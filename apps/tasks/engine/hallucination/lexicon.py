@@ -32,7 +32,21 @@ HEDGES = _words(
     """maybe perhaps probably possibly apparently allegedly seemingly presumably guess think believe suppose sure heard talvez
     provavelmente possivelmente aparentemente supostamente acho creio acredito parece"""
 )
-FIRST_PERSON = _words("i me my mine we us our im ive id eu meu minha meus minhas nós nosso nossa")
+FIRST_PERSON = _words(
+    """i me my mine we us our im ive id i'm i've i'd i'll we're we've we'd we'll eu meu minha meus minhas nós nosso
+    nossa tenho acho sei gosto adoro sou estou vou prefiro moro ouvi acredito creio lembro"""
+)
+OPINIONS = _words(
+    """great good nice cool awesome amazing wonderful beautiful interesting fun funny favorite favourite best love loved loves
+    like likes liked enjoy enjoyed fan wow yes yeah yep oh ok okay hello hi thanks sorry agree true right definitely really pretty
+    ótimo ótima bom boa legal lindo linda interessante favorito favorita gosto adoro amo sim olá oi obrigado obrigada desculpe
+    concordo verdade certo realmente"""
+)
+DEGREES = _words(
+    """slightly very somewhat extremely almost nearly mostly partly partially highly largely approximately roughly over under up
+    least exactly fully completely entirely quite rather too hardly barely first second third last most un quase muito pouco
+    aproximadamente cerca totalmente parcialmente levemente extremamente exatamente primeiro segundo terceiro último"""
+)
 QUANTIFIERS = _words(
     """all every each some few many most several only always often usually sometimes never least more less first last second third
     largest smallest highest lowest both half double entire whole main sole unique original exclusively already todos todas

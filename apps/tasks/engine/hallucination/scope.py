@@ -35,8 +35,16 @@ _REQUEST = re.compile(
     r"liste|resuma|diga)\b",
     re.IGNORECASE,
 )
-RELEVANT = 0.9  # half of it divides answers to the question from answers to the one nearest to it
+_RELEVANT = 0.9  # half of it divides answers to the question from answers to the one nearest to it
 _STATEMENT = 3  # so few sentences beside a request are another statement on the same matter, not a source to keep to
+_LONG = 40  # in so many words one may answer anything
+_TAKEN_UP = 0.6  # of an answer that takes up so much of the question, its kind says nothing
+_YES = frozenset("yes no yeah nope sim não".split())
+_BOTH = frozenset("both neither either same equal ambos ambas nenhum nenhuma mesmo mesma".split())
+_ASKS_YES = re.compile(
+    r"(?:^\W*|[,;:]\s+)(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|é|são|foi|foram|há|tem|pode|será)\b",
+    re.IGNORECASE,
+)
 _SHORT = 8  # so few words are a phrase picked from somewhere, not a text
 
 
@@ -60,6 +68,7 @@ def scope(answer: Text, question: Text, source: Source) -> Signal | None:
         "beside": float(0 < len(source.text.sentences) <= _STATEMENT and bool(_REQUEST.match(question.raw))),
         "is_question": float("?" in question.raw),
     }
+    measures["otherwise"] = float(measures["relevance"] < _TAKEN_UP and _answers_otherwise(answer, question))
     if source:
         measures["source_on_topic"] = sum(source.support(word) * _weight(word) for word in asked) / total
     if len(answer.words) <= _SHORT:
@@ -91,7 +100,22 @@ def _weight(word: Word) -> float:
 def _score(measures: dict[str, float], *, is_phrase: bool) -> float:
     if is_phrase:
         return max(0.0, 0.8 * measures["mistyped"], 0.6 * measures["from_question"])
-    return max(0.0, 1.0 - measures["relevance"] / RELEVANT)
+    return max(0.0, 1.0 - measures["relevance"] / _RELEVANT)
+
+
+def _answers_otherwise(answer: Text, question: Text) -> bool:
+    """Whether a short answer is of another kind than the question asks for: a yes, none of the choices, no number."""
+    if len(answer.words) > _LONG:
+        return False
+    wanted = {kind for kind, pattern in _WANTS if pattern.search(question.raw)}
+    said_yes = answer.words[0].text in _YES
+    if said_yes or _ASKS_YES.match(question.raw):
+        return said_yes and not _ASKS_YES.search(question.raw)
+    named = {word.stem for word in answer.words if word.kind == NAME or word.start == 0}
+    options = {word.stem for word in question.words if word.kind == NAME}
+    if "choice" in wanted and options:
+        return not named & options and not _BOTH & {word.text for word in answer.words}
+    return bool(wanted & {"date", "year", "number"}) and not any(word.kind == NUMBER for word in answer.words)
 
 
 def _phrase(answer: Text, question: Text, asked: set[str]) -> dict[str, float]:

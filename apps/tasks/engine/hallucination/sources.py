@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from apps.tasks.engine.hallucination.lexicon import NEGATING_PREFIXES, NEGATORS, OPPOSITE_PAIRS
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, Text, Word, stem
@@ -18,6 +20,13 @@ PLACES = 12  # a word that stands in the sources more often is looked at in so m
 GATHERED_AT = 8  # so many of its places are asked who gathers round it
 REACH = 12  # words on each side that gather round one
 _AFFIRMED_AFTER = 4  # a negator reaches so many words ahead
+
+
+class Beside(NamedTuple):
+    """`codes`: kind, from and to in the sentence of the sources, from and to in the answer's, as difflib has them."""
+
+    ratio: float
+    codes: Sequence[tuple[str, int, int, int, int]]
 
 
 class Source:
@@ -42,6 +51,7 @@ class Source:
         self._distances: dict[tuple[str, str], int | None] = {}
         self._gathered: dict[tuple[str, frozenset[str]], int] = {}
         self._nearest: dict[tuple[str, ...], list[int]] = {}
+        self._beside: dict[tuple[tuple[str, ...], int], Beside] = {}
 
     def __contains__(self, item: str) -> bool:
         return item in self.places
@@ -98,6 +108,13 @@ class Source:
                 for number in numbers:
                     shared[number] += weight
         return sorted(shared, key=lambda number: (-shared[number], number))
+
+    def beside(self, stems: tuple[str, ...], number: int) -> Beside:
+        """One sentence of the sources laid beside these stems."""
+        if (stems, number) not in self._beside:
+            matcher = SequenceMatcher(None, [word.stem for word in self.text.of_sentence(number)], stems, autojunk=False)
+            self._beside[stems, number] = Beside(matcher.ratio(), matcher.get_opcodes())
+        return self._beside[stems, number]
 
     def gathered(self, item: str, near: frozenset[str]) -> int:
         """How many of these stems stand near one of the places of `item`, at the best of them."""

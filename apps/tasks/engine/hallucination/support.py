@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import pairwise
 
+from apps.tasks.engine.hallucination.claims import claimed
 from apps.tasks.engine.hallucination.lexicon import MODALS, QUANTIFIERS
 from apps.tasks.engine.hallucination.sources import Source, content, is_negator, negated_stems, opposites, prefixed
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NAME, NUMBER, Text, Word
@@ -61,6 +61,7 @@ def support(answer: Text, source: Source, question: Text) -> Signal | None:
         "no_content": 0.0,
         "life": float(bool(_LIFE.search(source.text.raw, 0, _LIFE_WITHIN))),
     }
+    measures |= claimed(answer, source, asked)
     score = 1.0 - 0.5 * (measures["recall"] + measures["window"])
     return Signal("support", score, _unsupported_spans(answer, source, asked), measures)
 
@@ -166,7 +167,7 @@ def contradiction(answer: Text, source: Source) -> Signal | None:
         nearest = source.nearest_sentences((word.stem for word in content(words)), 2)
         if nearest:
             beside = min(
-                (_differences(words, source.text.of_sentence(near), source) for near in nearest),
+                (_differences(words, near, source) for near in nearest),
                 key=lambda found: -found[0].ratio,
             )
             sums.append(beside[0])
@@ -184,12 +185,11 @@ def contradiction(answer: Text, source: Source) -> Signal | None:
     return Signal("contradiction", score, tuple(spans), {**measures, "score": score})
 
 
-def _differences(said: Sequence[Word], given: Sequence[Word], source: Source) -> tuple[Differences, list[Span]]:
-    matcher = SequenceMatcher(None, [word.stem for word in given], [word.stem for word in said], autojunk=False)
-    found = Differences(weight=len(content(said)))
-    found.ratio = 2 * sum(block.size for block in matcher.get_matching_blocks()) / (len(given) + len(said))
+def _differences(said: Sequence[Word], near: int, source: Source) -> tuple[Differences, list[Span]]:
+    given = source.text.of_sentence(near)
+    ratio, codes = source.beside(tuple(word.stem for word in said), near)
+    found = Differences(weight=len(content(said)), ratio=ratio)
     spans: list[Span] = []
-    codes = matcher.get_opcodes()
     given_stems = {word.stem for word in given}
     for index, (kind, given_from, given_to, said_from, said_to) in enumerate(codes):
         if kind == "equal" or said_from == said_to:

@@ -13,7 +13,7 @@ from apps.tasks.engine.hallucination.lexicon import FUNCTION, IRREGULAR, MONTHS,
 
 NUMBER, NAME, CONTENT, FUNCTIONAL = "number", "name", "content", "function"
 
-_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+| ['’] (?:t|s|m|re|ve|ll|d)\b)*")
 _TRIVIAL_GAP = re.compile(r"^[\s\-'’.&]{1,3}$")
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?:\s+|$)|[。！？]+[\"'”’)\]」』]*\s*|\n+")
 _ABBREVIATION = re.compile(
@@ -82,6 +82,8 @@ def _words_of(text: str, start: int, end: int, sentence: int) -> list[Word]:
     words = []
     for position, (begin, finish, token) in enumerate(tokens):
         lower = token.lower()
+        if not lower.isalnum():
+            lower = lower.replace(" ", "").replace("’", "'")
         words.append(Word(lower, stem(lower), begin, finish, _kind(token, lower, position, tokens), sentence))
     return words
 
@@ -89,7 +91,7 @@ def _words_of(text: str, start: int, end: int, sentence: int) -> list[Word]:
 def _kind(token: str, lower: str, position: int, tokens: list[tuple[int, int, str]]) -> str:
     if token[0].isdigit() or lower in NUMBER_WORDS:
         return NUMBER
-    if lower in FUNCTION:
+    if lower in FUNCTION or (not lower.isalpha() and (lower.endswith("n't") or lower.partition("'")[0] in FUNCTION)):
         return FUNCTIONAL
     if not token[0].isupper():
         return CONTENT
