@@ -75,7 +75,7 @@ def model_failed(model: AIModel, error: OrquestradorError | str, *, for_s: float
 def _model_failed(model: AIModel, error: OrquestradorError | str, for_s: float) -> None:
     breaker = _locked(model, "model")
     if breaker is not None:
-        code, message = (error.code, error.message) if isinstance(error, OrquestradorError) else ("", str(error))
+        code, message = (error.code, error.message) if isinstance(error, OrquestradorError) else ("", error)
         _open(breaker, code=code, message=message, until=timezone.now() + timedelta(seconds=for_s))
 
 

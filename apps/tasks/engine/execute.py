@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.common.contract import joined
 from apps.providers.contract import Completion
 from apps.providers.errors import Interrupted, ProviderError
 from apps.tasks.engine import profiles
@@ -30,7 +31,7 @@ async def execute(subtask: PlannedSubtask, inputs: Inputs, cast: Cast, tried: Tr
             broke_off = bool(partial and partial.text)
             await ctx.note("author_failed", model=author.label, code=error.code, message=error.message, broke_off=broke_off)
     said = {item.model.label: item.message for item in failed}
-    raise NoModelAnswered(" ".join(f"{author}: {message}" for author, message in said.items()), tried=said)
+    raise NoModelAnswered(joined(joined((author, message), ": ") for author, message in said.items()), tried=said)
 
 
 async def _write(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Protocol
 
+from apps.common.contract import joined
 from apps.common.errors import OrquestradorError
 from apps.providers.contract import ChatRequest, Completion, Delta
 from apps.providers.errors import ProviderError
@@ -146,7 +147,7 @@ async def _answered(
             model = None
     if not any(attempt.completion for attempt in attempts):
         said = {attempt.model.label: attempt.error for attempt in attempts}
-        raise NoModelAnswered(" ".join(f"{name}: {error}" for name, error in said.items()), tried=said)
+        raise NoModelAnswered(joined(joined((name, error), ": ") for name, error in said.items()), tried=said)
     return attempts, escalations
 
 
