@@ -28,6 +28,7 @@ class Outcome:
 
     done: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    told: list[str] = field(default_factory=list)  # what else is to be said, as it is
 
     def refuse(self, why: str, number: int = 1) -> None:
         if number:
@@ -36,7 +37,7 @@ class Outcome:
     @property
     def words(self) -> str:
         """Why some were left as they are; "" where all were changed."""
-        return " ".join(_left(why, number) for why, number in self.refused.most_common())
+        return " ".join([*self.told, *(_left(why, number) for why, number in self.refused.most_common())])
 
 
 def _left(why: str, number: int) -> str:

@@ -99,9 +99,9 @@ def answered(request: HttpRequest, list_url: str, act: Callable[[], tuple[Outcom
     else:
         if outcome.done and said:
             messages.success(request, said)
-        if outcome.refused:
+        if outcome.words:
             messages.warning(request, outcome.words)
-        if not outcome.done and not outcome.refused:
+        if not outcome.done and not outcome.words:
             messages.warning(request, _("Nothing was ticked."))
     return back_to(request, list_url)
 

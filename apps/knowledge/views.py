@@ -144,8 +144,9 @@ def _may(request: Asked, row: Template) -> bool:
 
 
 def _edited(request: Asked, form: TemplateForm, *, row: Template | None = None) -> HttpResponse:
-    context = {"form": form, "row": row, "kinds": KIND_CHOICES, "categories": selectors.categories_of(request.actor)}
-    context["said"] = selectors.text_of(row) if row else None
+    said = selectors.text_of(row) if row else None
+    categories = selectors.categories_of(request.actor)
+    context = {"form": form, "row": row, "said": said, "kinds": KIND_CHOICES, "categories": categories}
     return render(request, "knowledge/template_edit.html", context, status=400 if form.errors else 200)
 
 

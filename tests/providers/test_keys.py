@@ -323,6 +323,8 @@ def test_the_pages_add_test_replace_and_delete_a_key(actor, client):
     key.refresh_from_db()
     assert key.ending == "0000" and key.expires_at.isoformat() == "2030-01-31T23:59:59+00:00"
     client.post(reverse("providers:key_delete", args=[key.public_id]))
+    assert ProviderKey.objects.filter(pk=key.pk).exists()  # the word was not typed
+    client.post(reverse("providers:key_delete", args=[key.public_id]), {"typed": "delete"})
     assert not ProviderKey.objects.exists() and Provider.objects.filter(pk=provider.pk).exists()
 
 

@@ -73,7 +73,7 @@ def models_visible(actor: Actor) -> QuerySet[AIModel]:
 
 def downloads_visible(actor: Actor) -> QuerySet[ModelDownload]:
     """The downloads that the team started, each with its provider, the newest first. One query."""
-    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider__key")
+    return ModelDownload.objects.filter(provider__team=actor.team).select_related("provider__key", "owner")
 
 
 def downloads_filtered(actor: Actor, *, search: str = "", state: str = "") -> QuerySet[ModelDownload]:

@@ -18,7 +18,7 @@ from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked, must_be_typed
 from apps.providers import selectors, services
 from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
@@ -134,8 +134,13 @@ def key_test(request: Asked, id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 def key_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
-    """The dialog has said what uses it."""
+    """The dialog has said what uses it. Its secret is nowhere else, so the word has to be typed."""
     key = selectors.access_key(request.actor, id)
+    try:
+        must_be_typed(request, _("delete"))
+    except BadInput as error:
+        messages.error(request, error.message)
+        return redirect("providers:key", key.public_id)
     services.key_delete(request.actor, key, also_in_use=True)
     messages.success(request, _("The key %(key)s was deleted.") % {"key": key.name})
     return redirect("providers:keys")

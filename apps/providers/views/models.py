@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -13,10 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.forms import ModelForm
+from apps.providers.models import AIModel
 from apps.providers.views.breakers import model_calls_shown
 from apps.providers.views.management import management_shown
 from apps.providers.views.parts import Asked, may_change
 from apps.providers.views.prices import prices_shown
+
+OPINIONS_SHOWN = 50
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,11 +43,20 @@ def model_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "may_change": may_change(request.actor, model.provider),
         "prices": prices_shown(model),
         "ratings": selectors.model_ratings_summary(model),
-        "my_rating": model.ratings.filter(owner=request.actor.user).order_by("-updated_at").first(),
+        **_opinions(request, model),
         **management_shown(request, model),
         **model_calls_shown(request, model),
     }
     return render(request, "providers/model.html", context, status=400 if form.errors else 200)
+
+
+def _opinions(request: Asked, model: AIModel) -> dict[str, Any]:
+    """What people said of it last, and the person's own latest. One query."""
+    opinions = list(model.ratings.select_related("owner").order_by("-updated_at")[:OPINIONS_SHOWN])
+    mine = next((one for one in opinions if one.owner_id == request.actor.user.pk), None)
+    if mine is None and len(opinions) == OPINIONS_SHOWN:
+        mine = model.ratings.filter(owner=request.actor.user).order_by("-updated_at").first()
+    return {"opinions": opinions, "my_rating": mine}
 
 
 @require_POST

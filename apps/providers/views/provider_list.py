@@ -135,7 +135,7 @@ def _tested(actor: Actor, ids: Sequence[uuid.UUID]) -> Outcome:
     outcome.refuse(_("it is not there any more."), len(ids) - len(found))
     for provider, message in async_to_sync(_test_all)(actor, found):
         if message:
-            outcome.refuse(_("%(provider)s does not work: %(why)s") % {"provider": provider, "why": message})
+            outcome.told.append(_("%(provider)s does not work: %(why)s") % {"provider": provider, "why": message})
         else:
             outcome.done += 1
     return outcome
