@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from apps.common.said import unpacked
+from apps.tasks.detail_words import detail_word
 from apps.tasks.models import AuditLog
 from apps.tasks.route_words import (
     audit_value,
@@ -81,7 +82,7 @@ def pushes_of(found: list[Mapping[str, Any]], word: Any, most: int) -> list[Push
     for one in strongest:
         width = FULL_WIDTH * abs(one["contribution"]) / largest
         x = 50.0 if one["contribution"] > 0 else 50.0 - width
-        about = word(one["name"]), one["contribution"], one.get("detail", "")
+        about = word(one["name"]), one["contribution"], detail_word(one["name"], one.get("detail") or "")
         pushes.append(Push(*about, f"{x:.2f}", f"{width:.2f}", one.get("value")))
     return pushes
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.tasks.detail_words import detail_word
 from apps.tasks.messages import against_word, because_word
 
 Detail = Mapping[str, Any]
@@ -235,7 +236,7 @@ def confidence_row(part: Detail) -> Row:
         "form_missed": _("Not in the form that was asked for"),
     }
     name = part["name"]
-    note = against_word(part["detail"]) if name == "findings" else part.get("detail") or ""
+    note = against_word(part["detail"]) if name == "findings" else detail_word(name, part.get("detail") or "")
     if name in ("agreed", "settled", "ruled_against", "unsettled", "unchecked"):
         note = ""
     return Row(words.get(name, _("A check of the text: %(name)s") % {"name": name.replace("_", " ")}), part["points"], note)
