@@ -118,6 +118,10 @@ class LeasedWorker(ABC, Generic[RowT]):
     def claimable(self, kind: type[RowT]) -> models.QuerySet[RowT]:
         return kind._default_manager.waiting()
 
+    def may_take(self, kind: type[RowT], pk: int) -> bool:
+        """In the transaction that takes a row up, where more than the row has to be locked for that."""
+        return True
+
     def changed(self, row: RowT) -> None:
         """For whoever tells people: it has begun, or its end is stored."""
 
@@ -218,6 +222,8 @@ class LeasedWorker(ABC, Generic[RowT]):
     @again_after_deadlock
     def _claim(self, kind: type[RowT]) -> RowT | None:
         for pk in self.claimable(kind).values_list("pk", flat=True)[:LOOKED_AT_ONCE]:
+            if not self.may_take(kind, pk):
+                continue
             still_free: models.QuerySet = kind._default_manager.waiting().filter(pk=pk).order_by()
             taken = still_free.update(
                 status=WorkStatus.RUNNING,

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.common.leases import LeasedWorker
-from apps.providers.models import AnswerStatus, Benchmark, Comparison, Trial
+from apps.providers.models import AnswerStatus, Benchmark, Comparison, Provider, Trial
 from apps.providers.services.reservations import reservations_release
 from apps.providers.trials import live
 from apps.providers.trials.benchmark import run_benchmark
@@ -31,6 +31,14 @@ class TrialWorker(LeasedWorker[Trial]):
         if kind is Benchmark:  # two at one server would measure each other
             return Benchmark.objects.waiting().exclude(model__provider__in=Benchmark.objects.running().values("model__provider"))
         return super().claimable(kind)
+
+    def may_take(self, kind: type[Trial], pk: int) -> bool:
+        """Of two workers who look at the same moment, the second one sees here what the first one took at the server."""
+        if kind is not Benchmark:
+            return True
+        server = Provider.objects.select_for_update().filter(models__benchmarks=pk).first()
+        there = Benchmark.objects.running().select_for_update().filter(model__provider=server).exclude(pk=pk)
+        return not list(there.values_list("pk", flat=True))
 
     async def carry_out(self, trial: Trial) -> None:
         await WORK[type(trial)](trial)

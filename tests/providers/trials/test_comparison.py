@@ -70,7 +70,7 @@ def test_one_that_nobody_has_taken_up_is_stopped_at_once(actor):
 # ── carrying it out ───────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.django_db(transaction=True)
 async def test_models_answer_at_the_same_time_and_their_figures_are_kept(actor):
-    async with BytesServer(spoken("Hel", 0.6, "lo.")) as one, BytesServer(spoken("Good ", 0.6, "day.", tokens=40)) as two:
+    async with BytesServer(spoken("Hel", 1.5, "lo.")) as one, BytesServer(spoken("Good ", 1.5, "day.", tokens=40)) as two:
         models = [await in_db(model_at, actor, server) for server in (one, two)]
         row = await in_db(started, actor, *models)
         began = time.monotonic()
@@ -79,9 +79,9 @@ async def test_models_answer_at_the_same_time_and_their_figures_are_kept(actor):
         shown = await in_db(state_of, actor, row)
     assert shown["status"] == "completed"
     assert [column["text"] for column in shown["columns"]] == ["Hello.", "Good day."]
-    assert took_s < 1.1, f"one after the other they take 1.2 s, and these took {took_s:.2f} s"
+    assert took_s < 2.9, f"one after the other they take 3.0 s, and these took {took_s:.2f} s"
     for column in shown["columns"]:
-        assert column["first_token_ms"] < 500 <= column["latency_ms"] and column["tokens_per_second"] > 1
+        assert column["first_token_ms"] < 1_400 <= column["latency_ms"] and column["tokens_per_second"] > 1
     assert [column["cost_usd"] for column in shown["columns"]] == [Decimal("0.00004"), Decimal("0.00005")]
     assert shown["cost_usd"] == Decimal("0.00009")
     usage = await in_db(lambda: list(CreditUsage.objects.values_list("purpose", "linked_execution", "owner")))

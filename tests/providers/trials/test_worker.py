@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from apps.common.machine import machine
 from apps.providers import services
-from apps.providers.models import Comparison, ComparisonAnswer, Reservation
+from apps.providers.models import Benchmark, Comparison, ComparisonAnswer, Reservation
 from apps.providers.trials.worker import TrialWorker
-from tests.providers.rows import make_model
+from tests.providers.rows import make_model, make_provider
 from tests.providers.trials.scenes import in_db, model_at, spoken, start, until
 from tests.servers.bytes_server import HOLD, SSE, BytesServer, event, reply, words
 
@@ -113,3 +115,23 @@ async def test_a_worker_that_has_to_end_takes_nothing_up_any_more(actor):
         await start(type("Late", (), {"work": lambda self: late.run(taken)})())
     assert not server.requests and await in_db(status_of, row) == "running"
     assert await in_db(lambda: Comparison.objects.get(pk=row.pk).lease_owner) == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_who_look_at_once_measure_one_server_one_after_the_other(actor):
+    provider = make_provider(actor)
+    for _round in range(5):
+        rows = [services.benchmark_start(actor, make_model(actor, provider), rounds=1) for _ in range(2)]
+        together = threading.Barrier(2)
+
+        def look(together=together):
+            together.wait(10)
+            try:
+                return TrialWorker().claim()
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(2) as threads:
+            taken = [one.result() for one in [threads.submit(look) for _ in range(2)]]
+        assert sum(one is not None for one in taken) == 1
+        Benchmark.objects.filter(pk__in=[row.pk for row in rows]).update(status="completed")
