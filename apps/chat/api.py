@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.utils.http import content_disposition_header
@@ -15,12 +15,18 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.middleware import PERSON_HEADER
 from apps.chat import attaching, rating, selectors, services
 from apps.chat import serializers as shapes
+from apps.chat.errors import OtherPerson
 from apps.chat.models import Attachment, Conversation, Message
+from apps.chat.searching import conversations_searched
 from apps.common.api import TeamViewSet
 from apps.common.errors import BadInput
 from apps.common.idempotency import idempotent
+from apps.common.paging import CursorPages, limit_of, ordering_of
+
+_SEARCH = "Words in a title or in a message. So many messages are looked through at a time: follow `next`, also of an empty page."
 
 
 class ConversationFilter(filters.FilterSet):
@@ -29,7 +35,16 @@ class ConversationFilter(filters.FilterSet):
         fields = ("is_pinned", "is_archived", "is_shared")
 
 
-class ConversationsViewSet(TeamViewSet):
+class ChatViewSet(TeamViewSet):
+    """Pages say whose they are: what one person left in a browser is never sent by the next one who signs in there."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.headers.get(PERSON_HEADER, str(self.actor.user.public_id)) != str(self.actor.user.public_id):
+            raise OtherPerson
+
+
+class ConversationsViewSet(ChatViewSet):
     """Threads of questions and answers. `?search=` looks into titles and into all that was said."""
 
     visible = staticmethod(selectors.conversations_visible)
@@ -40,13 +55,20 @@ class ConversationsViewSet(TeamViewSet):
     ordering_fields = ("last_message_at", "created_at", "title")
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset().order_by("-last_message_at")
-        search = self.request.query_params.get("search", "").strip() if self.action == "list" else ""
-        return selectors.with_words(rows, search) if search else rows
+        return super().get_queryset().order_by("-last_message_at")
 
-    @extend_schema(parameters=[OpenApiParameter("search", str, description="Words in a title or in a message.")])
+    @extend_schema(parameters=[OpenApiParameter("search", str, description=_SEARCH)])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().list(request, *args, **kwargs)
+        asked = request.query_params
+        search = asked.get("search", "").strip()
+        if not search:
+            return super().list(request, *args, **kwargs)
+        rows = self.filter_queryset(self.get_queryset())
+        ordering = ordering_of(asked.get("ordering", ""), rows, self)
+        limit, cursor = limit_of(asked.get("limit", "")), asked.get("cursor", "")
+        found = conversations_searched(rows, search, ordering=ordering, limit=limit, cursor=cursor)
+        data = self.get_serializer(found.page.rows, many=True).data
+        return cast(CursorPages, self.paginator).response_of(request, found.page, data, found.further)
 
     @idempotent
     def create(self, request: Request) -> Response:
@@ -116,7 +138,7 @@ class ConversationsViewSet(TeamViewSet):
         return dict(asked.validated_data)
 
 
-class MessagesViewSet(TeamViewSet):
+class MessagesViewSet(ChatViewSet):
     """What was said, in all conversations that I may read."""
 
     visible = staticmethod(selectors.messages_visible)
@@ -176,7 +198,7 @@ class MessagesViewSet(TeamViewSet):
         return Response(selectors.messages_json(self.actor, [row])[0], status_)
 
 
-class AttachmentsViewSet(TeamViewSet):
+class AttachmentsViewSet(ChatViewSet):
     """Files of conversations that I may read."""
 
     visible = staticmethod(selectors.attachments_visible)

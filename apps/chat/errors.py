@@ -9,7 +9,8 @@ OrquestradorError
 │       ├── PdfUnreadable        broken, locked, or without any text
 │       └── PdfTooLarge          more pages, text or work than a file may have
 ├── Conflict
-│   └── ModelCannotSee           images are sent to a model that was chosen and reads none
+│   ├── ModelCannotSee           images are sent to a model that was chosen and reads none
+│   └── OtherPerson              a page of one person asks while another one is signed in
 └── (others as everywhere)
 """
 
@@ -61,3 +62,9 @@ class ModelCannotSee(Conflict):
     """The model that was chosen reads no images."""
 
     code = "model_cannot_see"
+
+
+class OtherPerson(Conflict):
+    """Somebody else is signed in in this browser by now. What this page holds is not theirs."""
+
+    code = "other_person"

@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat.models import AnswerThumb, Conversation, Message
+from apps.chat.searching import conversations_searched
 from apps.chat.selectors import Turn, conversations_filtered, thread_of
-from apps.common.paging import Page, page_of
+from apps.common.paging import page_of
+from apps.common.searching import Searched
 from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.models import Strategy, TaskExecution
 from apps.tasks.route_words import strategy_about, strategy_word
@@ -30,20 +32,23 @@ VIEWS = ("", "archived", "shared")
 
 
 # ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def conversations_page(actor: Actor, *, search: str = "", view: str = "", cursor: str = "") -> Page:
+def conversations_page(actor: Actor, *, search: str = "", view: str = "", cursor: str = "") -> Searched:
     """Conversations in which something was said, pinned ones first. Each carries `is_answering` and `snippet`.
 
-    `view`: "" mine, "archived", or "shared" those of others. Two queries with `search`, else one.
+    `view`: "" mine, "archived", or "shared" those of others. Four queries with `search`, else one.
     """
-    rows = conversations_filtered(actor, search=search, is_archived=view == "archived", shared=view == "shared")
+    rows = conversations_filtered(actor, is_archived=view == "archived", shared=view == "shared")
     at_work = Message.objects.filter(conversation=OuterRef("pk"), status__in=Message.UNFINISHED)
     rows = rows.filter(current__isnull=False).annotate(is_answering=Exists(at_work))
     order = ("-last_message_at",) if view == "shared" else ("-is_pinned", "-last_message_at")
-    page = page_of(rows, ordering=order, limit=LIST_LIMIT, cursor=cursor)
-    snippets = _snippets(page.rows, search) if search else {}
-    for row in page.rows:
+    if search:
+        found = conversations_searched(rows, search, ordering=order, limit=LIST_LIMIT, cursor=cursor)
+    else:
+        found = Searched(page_of(rows, ordering=order, limit=LIST_LIMIT, cursor=cursor))
+    snippets = _snippets(found.page.rows, search) if search and found.page.rows else {}
+    for row in found.page.rows:
         row.snippet = snippets.get(row.pk, "")
-    return page
+    return found
 
 
 def _snippets(rows: list[Conversation], words: str) -> dict[int, str]:

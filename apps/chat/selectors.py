@@ -75,11 +75,10 @@ def _found(rows: QuerySet[Any], public_id: UUID | str, message: str) -> Any:
 
 
 # ── Lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-def conversations_filtered(actor: Actor, *, search: str = "", is_archived: bool = False, shared: bool = False) -> QuerySet:
-    """Mine, or with `shared` those of others; with `search` those whose title or a message has these words."""
+def conversations_filtered(actor: Actor, *, is_archived: bool = False, shared: bool = False) -> QuerySet[Conversation]:
+    """Mine, or with `shared` those of others."""
     rows = conversations_visible(actor).filter(is_archived=is_archived)
-    rows = rows.exclude(owner=actor.user) if shared else rows.filter(owner=actor.user)
-    return with_words(rows, search) if search else rows
+    return rows.exclude(owner=actor.user) if shared else rows.filter(owner=actor.user)
 
 
 def with_words(rows: QuerySet[Conversation], words: str) -> QuerySet[Conversation]:

@@ -134,7 +134,7 @@ def message_send(
 
 
 @transaction.atomic
-def message_regenerate(actor: Actor, message: Message, *, model: AIModel | None | AsChosen = AS_CHOSEN) -> Message:
+def message_regenerate(actor: Actor, message: Message, *, model: AIModel | AsChosen | None = AS_CHOSEN) -> Message:
     """Another answer to the same question, beside the first; by `model` where one is given. None: auto, whatever was chosen."""
     conversation = message.conversation
     must_be_mine(actor, conversation)

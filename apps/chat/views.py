@@ -168,18 +168,28 @@ def _listed(request: Asked) -> dict[str, Any]:
     asked = {"q": request.GET.get("q", "").strip(), "view": request.GET.get("view", "")}
     if asked["view"] not in screens.VIEWS:
         raise BadInput(_("There is no such list of conversations."), field="view")
-    page = screens.conversations_page(request.actor, search=asked["q"], view=asked["view"], cursor=request.GET.get("cursor", ""))
+    cursor = request.GET.get("cursor", "")
+    found = screens.conversations_page(request.actor, search=asked["q"], view=asked["view"], cursor=cursor)
+    is_empty = not found.page.rows and (not cursor or "empty" in request.GET)  # and so was all that came before
     return {
-        "rows": page.rows,
+        "rows": found.page.rows,
         "ideas": [
             _("Explain this error message to me"),
             _("Compare two ways of doing it, with a table"),
             _("Write a function, and a test for it"),
         ],
-        "next": page.next and "?" + urlencode({**{key: value for key, value in asked.items() if value}, "cursor": page.next}),
+        "next": _address(asked, found.page.next),
+        "further": _address(asked, found.further, is_empty=is_empty),
+        "looked_back_to": found.looked_back_to,
+        "is_empty": is_empty and not found.further,
         "asked": asked,
-        "is_more": "cursor" in request.GET,
     }
+
+
+def _address(asked: dict[str, str], cursor: str | None, *, is_empty: bool = False) -> str:
+    """Of what comes behind; "" where nothing does."""
+    known = {key: value for key, value in asked.items() if value} | ({"empty": "1"} if is_empty else {})
+    return "?" + urlencode({**known, "cursor": cursor}) if cursor else ""
 
 
 def _shown(request: Asked, conversation: Conversation) -> dict[str, Any]:

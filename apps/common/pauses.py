@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 
-LET_GO_AFTER_S = 0.0002  # a thread at work lets others have the interpreter
+LET_GO_AFTER_S = 0.001  # a thread at work lets others have the interpreter
 COLLECT_AFTER = (5_000, 20, 20)  # new objects, then rounds
 
 

@@ -162,6 +162,12 @@ document.addEventListener("orq:chat", ({ detail }) => detail.type === "chat:list
 document.addEventListener("orq:read-again", () => refreshList());
 document.addEventListener("visibilitychange", () => document.hidden || refreshList());
 
+// Coming back, a browser fills in the words that were searched for; the rows must be theirs.
+addEventListener("pageshow", () => {
+  const words = side.querySelector("[name=q]");
+  if (words.value !== words.defaultValue) refreshList({ whole: true });
+});
+
 const kept = sessionStorage.getItem(KEPT);
 if (kept) {
   sessionStorage.removeItem(KEPT);

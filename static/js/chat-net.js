@@ -22,14 +22,14 @@ const token = () => cookie() ?? JSON.parse(document.body.getAttribute("hx-header
 
 // `json` or `form` is the body; `key` makes a repeated request do its work once.
 export async function ask(method, url, { json, form, key } = {}) {
-  const headers = { Accept: "application/json", "X-CSRFToken": token() };
+  const headers = { Accept: "application/json", "X-CSRFToken": token(), "X-Orq-Person": page.person };
   if (json) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   const answer = await fetch(url, { method, headers, body: json ? JSON.stringify(json) : form, credentials: "same-origin" }).catch(() => null);
   if (!answer) throw new Problem(0, "offline", page.textOffline);
   if (answer.ok && !isSignIn(answer)) return answer.status === 204 ? null : answer.json();
   const said = await answer.json().catch(() => ({}));
-  if (isSignIn(answer) || (SIGNED_OUT.has(answer.status) && (await isSignedOut()))) throw new Problem(401, "signed_out", page.textSignedOut);
+  if (isSignIn(answer) || said.code === "other_person" || (SIGNED_OUT.has(answer.status) && (await isSignedOut()))) throw new Problem(401, "signed_out", page.textSignedOut);
   throw new Problem(answer.status, said.code, said.errors?.[0]?.message || said.detail || page.textProblem);
 }
 

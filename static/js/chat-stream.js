@@ -59,8 +59,8 @@ function paint(state, id) {
 }
 
 function askAgain(id, seq) {
-  if (Date.now() - (asked.get(id) ?? 0) < ASK_AGAIN_MS) return;
-  asked.set(id, Date.now());
+  if (performance.now() - (asked.get(id) ?? -ASK_AGAIN_MS) < ASK_AGAIN_MS) return;
+  asked.set(id, performance.now());
   send("chat:resume", { message_id: id, seq });
 }
 

@@ -49,6 +49,14 @@ document.addEventListener("submit", ({ target }) => {
   if (field && mark()) field.value = mark();
 }, true);
 
+// ── Signing out on purpose: nothing that was written in a chat stays behind in this browser ─────────────────────────
+const ofChats = () => Object.keys(localStorage).filter((name) => name.startsWith(`orq:outbox:${text.person}`) || name.startsWith(`orq:draft:${text.person}:`));
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-sign-out]")) return;
+  if (recall(localStorage, `orq:outbox:${text.person}`)?.length && !confirm(text.textUnsent)) return void event.preventDefault();
+  for (const name of ofChats()) localStorage.removeItem(name);
+}, true);
+
 // ── What was typed in a form that met an ended session ──────────────────────────────────────────────────────────────
 const KEPT_FIELDS = "input:not([type=hidden], [type=password], [type=file], [type=submit]), textarea, select";
 

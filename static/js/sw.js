@@ -82,7 +82,7 @@ async function note(url, answer) {
   const text = await answer.text();
   await tell("language", /<html lang="([^"]+)"/.exec(text)?.[1] ?? SHELL.languages[0]);
   const headers = new Headers(answer.headers);
-  headers.set("X-Orq-Kept", new Date().toISOString());
+  headers.set("X-Orq-Kept", /data-now="([^"]+)"/.exec(text)?.[1] ?? new Date().toISOString()); // by the server's clock
   const pages = await caches.open(PAGES + owner);
   await pages.delete(url.pathname); // put anew, so that the order of names is the order of reading
   await pages.put(url.pathname, new Response(text, { headers }));
