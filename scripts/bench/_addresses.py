@@ -34,7 +34,7 @@ SEARCHES = (
     ("tasks:prompts", "?search=warehouse"),
     ("tasks:prompts", "?search=nowhere+to+be+found"),
     ("tasks:audit", "?category=error"),
-    ("chat:list", "?search=warehouse"),
+    *(("chat:list", f"?q={words}") for words in ("warehouse", "nowhere+to+be+found", "e", "%25", "%F0%9F%98%80", "x" * 300)),
     ("providers:spend", "?period=month"),
     ("providers:spend", "?model=openai-mini&period=year"),
     ("providers:spend", "?purpose=execute"),
