@@ -76,11 +76,15 @@ def test_benchmarks_of_checkers_are_found_by_their_models_ordered_and_exported(
     assert row["models"] == '["big-2", "tiny-1"]'
 
 
-def test_the_audit_log_goes_forth_and_back_and_an_entry_opens_with_all_its_fields(browser: Client, actor: Actor) -> None:
+def test_the_audit_log_goes_forth_and_back_and_an_entry_opens_with_all_its_fields(
+    browser: Client, actor: Actor, django_assert_max_num_queries
+) -> None:
     for n in range(130):
         audit_setting(actor, f"made_up_{n}")
     url = reverse("tasks:audit")
-    first = browser.get(url)
+    browser.get(url)
+    with django_assert_max_num_queries(11):
+        first = browser.get(url)
     second = browser.get(url + first.context["next"])
     numbers = [entry["number"] for page in (first, second) for entry in page.context["entries"]]
     assert numbers == list(range(130, 0, -1))

@@ -52,7 +52,7 @@ def export(request: Asked) -> StreamingHttpResponse:
 
 
 def _record(entry: AuditLog) -> dict[str, Any]:
-    return {**{name: getattr(entry, name) for name in COLUMNS}, "actor": entry.actor_name}
+    return {name: entry.actor_name if name == "actor" else getattr(entry, name) for name in COLUMNS}
 
 
 def _page(request: Asked, **more: Any) -> HttpResponse:
