@@ -27,7 +27,7 @@ class Choice:
     """
 
     slug: str
-    name: str
+    called: str | Promise
     kind: str
     group: str  # local, vendor, other
     text: str | Promise
@@ -37,6 +37,11 @@ class Choice:
     key_place: str = ""
     help: str | Promise = ""
     is_local: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called, in the language of now."""
+        return str(self.called)
 
 
 ALL: tuple[Choice, ...] = (
@@ -201,7 +206,7 @@ ALL: tuple[Choice, ...] = (
     ),
     Choice(
         "other",
-        "OpenAI-compatible",
+        _("OpenAI-compatible"),
         "openai_compatible",
         "other",
         _("Any server that speaks OpenAI's chat protocol"),
