@@ -23,7 +23,7 @@ from apps.tasks import services
 from apps.tasks.engine.errors import EmptyWork, LeaseLost, RunawayAnswer
 from apps.tasks.engine.types import Check, Outcome, Plan, PlannedSubtask
 from apps.tasks.models import Call, ExecutionLog, Step, Subtask, Task
-from apps.tasks.runner import endings, leased_writes
+from apps.tasks.runner import announce, endings, leased_writes
 from apps.tasks.runner.ais import ref_of
 from apps.tasks.runner.journal import DatabaseJournal
 from apps.tasks.runner.worker import Worker
@@ -386,6 +386,14 @@ def test_no_transaction_and_no_connection_to_a_server_is_open_while_an_ai_thinks
     for vendor, in_transaction, is_open in seen:
         assert not in_transaction
         assert vendor == "sqlite" or not is_open  # SQLite's open file holds up nobody
+
+
+def test_pages_are_told_of_a_note_once_it_is_stored(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    tell = lambda task, **note: told.append((note["event"], connections["default"].in_atomic_block))  # noqa: E731
+    monkeypatch.setattr(announce, "noted", tell)
+    do(lambda: DatabaseJournal(task, "me").note("hello", None))
+    assert told == [("hello", False)]
 
 
 def test_a_database_that_is_away_for_a_moment_is_waited_for(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:

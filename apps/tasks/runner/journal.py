@@ -235,7 +235,7 @@ class DatabaseJournal:
 
     def _log(self, event: str, row: Subtask | None, *, level: str = "info", message: str = "", **data: Any) -> None:
         log_write(self.task, event, subtask=row, level=level, message=message, data=_plain(data))
-        announce.noted(self.task, level=level, event=event, message=message)
+        transaction.on_commit(lambda: announce.noted(self.task, level=level, event=event, message=message))
 
 
 def plan_of(task: Task) -> Plan:
