@@ -10,10 +10,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -35,9 +33,9 @@ from apps.common.db import in_db
 from apps.common.hub import Listener, hub
 from apps.common.live import LiveMessage
 from apps.common.logs import correlation_id
+from apps.common.machine import worker_name
 from apps.providers.contract import Delta
 from apps.providers.models import AIModel
-from apps.tasks.runner.machine import host_name
 from apps.tasks.runner.routing import Finished, prompt_for, stream_route
 
 log = logging.getLogger(__name__)
@@ -123,7 +121,7 @@ class Writing:
 class Worker:
     """The writer of one process. Nothing happens until `start`."""
 
-    name: str = field(default_factory=lambda: f"{host_name()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
+    name: str = field(default_factory=worker_name)
     running: dict[int, Writing] = field(default_factory=dict)
     checking: dict[int, asyncio.Task] = field(default_factory=dict)
     loads: set[asyncio.Task] = field(default_factory=set)  # of models; they go on when nobody waits for them any more

@@ -87,6 +87,27 @@ def do_each(rows: QuerySet, ids: Sequence[uuid.UUID], do: Callable[[Any], object
     return outcome
 
 
+def each_answered(
+    request: HttpRequest,
+    list_url: str,
+    *,
+    deeds: Sequence[Deed],
+    left_by: Callable[[QueryDict], QuerySet],
+    visible: QuerySet,
+    do: Callable[[str, Any], object],
+    said: Callable[[str, int], str],
+) -> HttpResponse:
+    """The deed that was asked for, done with each of the ticked rows that are `visible`. `do` gets its name and a row, `said`
+    gives the words for so many."""
+
+    def act() -> tuple[Outcome, str]:
+        deed = deed_of(request, deeds).name
+        outcome = do_each(visible, ids_asked(request, left_by), lambda row: do(deed, row))
+        return outcome, said(deed, outcome.done)
+
+    return answered(request, list_url, act)
+
+
 def answered(request: HttpRequest, list_url: str, act: Callable[[], tuple[Outcome, str]]) -> HttpResponse:
     """Do it, say what became of it, and go back to the list as it was narrowed.
 

@@ -16,12 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.gateway import selectors, services
 from apps.gateway.forms import VirtualKeyForm
 from apps.gateway.models import VirtualKey
@@ -100,15 +99,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def key_bulk(request: Asked) -> HttpResponse:
     """Switch the ticked keys on or off, or revoke them."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed = deed_of(request, _deeds()).name
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        outcome = do_each(selectors.virtual_keys_visible(request.actor), ids, lambda key: _do(request.actor, deed, key))
-        return outcome, _said(deed, outcome.done)
-
-    return answered(request, "gateway:keys", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "gateway:keys",
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=selectors.virtual_keys_visible(actor),
+        do=lambda deed, key: _do(actor, deed, key),
+        said=_said,
+    )
 
 
 def _do(actor: Actor, deed: str, key: VirtualKey) -> None:

@@ -17,12 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
 from apps.common.searching import with_words
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers import selectors, services
 from apps.providers.models import SpecializedAI
 from apps.providers.specialized_form import SpecializedAIForm
@@ -74,15 +73,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def specialized_bulk(request: Asked) -> HttpResponse:
     """Switch the ticked ones on or off, or delete them, as far as they are the actor's to change."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed = deed_of(request, _deeds()).name
-        ids = ids_asked(request, lambda given: specialized_found(request.actor, given))
-        outcome = do_each(selectors.specialized_ais_visible(request.actor), ids, lambda row: _do(request.actor, deed, row))
-        return outcome, _said(deed, outcome.done)
-
-    return answered(request, "providers:specialized_list", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "providers:specialized_list",
+        deeds=_deeds(),
+        left_by=lambda given: specialized_found(actor, given),
+        visible=selectors.specialized_ais_visible(actor),
+        do=lambda deed, row: _do(actor, deed, row),
+        said=_said,
+    )
 
 
 def _do(actor: Actor, deed: str, row: SpecializedAI) -> None:
