@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
-from apps.common.listing import Address, asked_of
+from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked, must_be_typed
 from apps.providers import selectors, services
@@ -37,11 +37,12 @@ def key_list(request: Asked) -> HttpResponse:
     for key in page.rows:
         key.shown = selectors.key_state(key)
         key.may_change = may_change_row(request.actor, key)
-    address = Address(asked)
+    address, vendors = Address(asked), vendors_of_keys(request.actor)
     context = {
         "keys": page.rows,
         "asked": asked,
-        "vendors": vendors_of_keys(request.actor),
+        "vendors": vendors,
+        "selects": [Select("vendor", _("Vendor"), [("", _("Any vendor")), *vendors], asked["vendor"])],
         **address.around(page),
         "bar": Bar(reverse("providers:keys_bulk"), [_deletion()], address.here, bool(page.next)),
     }

@@ -45,6 +45,7 @@ def specialized_list(request: Asked) -> HttpResponse:
         "deleted": list(deleted),
         "asked": asked,
         "states": address.choice("state", STATES),
+        "passed": {"state": asked["state"]},
         **address.around(page),
         "bar": Bar(reverse("providers:specialized_bulk"), _deeds(), address.here, bool(page.next)),
     }
