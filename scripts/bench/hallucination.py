@@ -179,9 +179,9 @@ def _say_calibration(rows: Sequence[dict[str, Any]], scores: Mapping[str, float]
 
 
 def _say_counts_from(rows: Sequence[dict[str, Any]], scores: Mapping[str, float]) -> None:
-    """The score that right answers pass as seldom as SPARED says, in the data set where they pass it most.
+    """The score that four in five right answers with sources stay below, by data set.
 
-    Cross-validated, "in domain", it is COUNTS_FROM_WITH_SOURCES of engine/inspection.py, rounded up.
+    Cross-validated, "in domain", the highest of them, rounded, is COUNTS_FROM_WITH_SOURCES of engine/inspection.py.
     """
     right: dict[str, list[float]] = defaultdict(list)
     for row in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -18,21 +18,28 @@ _COMPARED = 400  # so many sentences are looked at
 
 
 def said_nearly_again(sentences: Sequence[Sequence[Word]]) -> list[tuple[Sequence[Word], bool]]:
-    """Sentences that two or more shortly before say nearly so; True where what differs is in another place each time.
+    """Sentences that two or more shortly before say nearly so; True where what differs is now in this place, now in that.
 
     Sentences with other numbers in them are lines of a list, not the same said again.
     """
     longer = [sentence for sentence in sentences if len(sentence) >= _LEAST_WORDS][-_COMPARED:]
     texts = [[word.text for word in sentence] for sentence in longer]
     known = [frozenset(words) for words in texts]
-    found: list[tuple[Sequence[Word], bool]] = []
+    found: dict[int, bool] = {}
+    around: dict[int, dict[int, float]] = defaultdict(dict)  # by sentence: which later ones differ in one place, and in which
     for place, sentence in enumerate(longer):
         alike = [before for before in range(max(0, place - _LOOK_BACK), place) if _are_alike(known[before], known[place])]
-        changed = [_changed(texts[before], texts[place]) for before in alike[-_BESIDE:]]
-        near = [places for places in changed if len(places) <= max(2, _CHANGED * len(sentence))]
+        changed = {before: _changed(texts[before], texts[place]) for before in alike[-_BESIDE:]}
+        for before, places in changed.items():
+            if len(places) == 1:
+                around[before][place] = min(places)
+        near = [places for places in changed.values() if len(places) <= max(2, _CHANGED * len(sentence))]
         if len(near) >= 2 and (wanders := _wanders(near)) is not None:
-            found.append((sentence, wanders))
-    return found
+            found[place] = wanders
+    for others in around.values():
+        if len(others) >= _SURE and len(set(others.values())) > 1:
+            found |= dict.fromkeys(others, True)
+    return [(longer[place], wanders) for place, wanders in sorted(found.items())]
 
 
 def _are_alike(one: frozenset[str], other: frozenset[str]) -> bool:
