@@ -18,8 +18,7 @@ async def chat_send(socket: LiveSocket, data: dict[str, Any]) -> Answer:
     """`{conversation_id?, content, attachments?}`; without a conversation a new one begins. Its words follow by themselves."""
     sent = await database_sync_to_async(_send)(socket.actor, data)
     await _listen(socket, sent["conversation_id"])
-    # Words may have come before this socket listened; whoever writes says them again.
-    await database_sync_to_async(_catch_up)(sent["answer"]["id"], 0)
+    await database_sync_to_async(_catch_up)(sent["answer"]["id"])  # words, or the end, may have come before this socket listened
     return "chat:sent", sent
 
 
@@ -112,10 +111,15 @@ def _resume(actor: Actor, message_id: str, seq: int) -> dict[str, Any]:
     return {**about, "message_id": message_id, "at": at, "delta": stored[at * 2 :].decode("utf-16-le", "ignore")}
 
 
-def _catch_up(message_id: Any, at: int) -> None:
-    message = Message.objects.filter(public_id=message_id).first()
-    if message is not None and message.is_unfinished:
-        wire.catch_up(message, at)
+def _catch_up(message_id: Any) -> None:
+    """Have what was said of the answer so far said again: by whoever writes it, or here where it has ended."""
+    message = Message.objects.select_related("conversation", "parent", "model", "execution").filter(public_id=message_id).first()
+    if message is None:
+        return
+    if message.is_unfinished:
+        wire.catch_up(message, 0)
+    else:
+        wire.tell_done(message, selectors.message_json(message))
 
 
 def _text(data: dict[str, Any], name: str) -> str:

@@ -33,6 +33,11 @@ def tell(conversation: Conversation, event: str, **data: Any) -> None:
     live.publish(topic_of(conversation), "chat:update", about)
 
 
+def tell_done(message: Message, about: dict[str, Any]) -> None:
+    """That the answer has ended. `about`: all of it, as the API gives it."""
+    live.publish(topic_of(message.conversation), "chat:done", about)
+
+
 def tell_on_commit(conversation: Conversation, event: str, **data: Any) -> None:
     transaction.on_commit(partial(tell, conversation, event, **data))
 

@@ -28,7 +28,6 @@ from apps.chat.loading import made_ready
 from apps.chat.models import Conversation, Message
 from apps.chat.mouth import Mouth
 from apps.chat.selectors import message_json, utf16_length
-from apps.common import live
 from apps.common.db import in_db
 from apps.common.hub import Listener, hub
 from apps.common.live import LiveMessage
@@ -337,7 +336,7 @@ def _tell_end(pk: int) -> None:
     rows = Message.objects.select_related("conversation__owner", "parent", "model", "execution")
     message = rows.filter(pk=pk).first()
     if message is not None:
-        live.publish(wire.topic_of(message.conversation), "chat:done", message_json(message))
+        wire.tell_done(message, message_json(message))
         if message.conversation.owner is not None:
             wire.tell_list(message.conversation.owner, message.conversation)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from apps.common import live
 from apps.common.db import in_db
 from apps.common.hub import hub
 from orquestrador.routing import Socket
-from tests.chat.at_work import at_work, ended
+from tests.chat.at_work import PATIENCE_S, at_work, ended
 from tests.factories import make_actor
 from tests.providers.calls.upstream import says
 from tests.tasks.routing.upstream import SURE, model_at, serving
@@ -40,6 +42,28 @@ class Line:
 
     async def ask(self, type: str, **data: Any) -> dict[str, Any]:
         return (await self.socket._answer({"type": type, "data": data}))[1]
+
+
+def test_an_answer_that_has_ended_before_the_socket_listens_is_told_all_the_same(actor, monkeypatch):
+    sending = services.message_send
+
+    def sent_and_failed(*args: Any, **kwargs: Any) -> Any:
+        question, answer = sending(*args, **kwargs)
+        type(answer).objects.filter(pk=answer.pk).update(status="failed", error="No model.")
+        return question, answer
+
+    monkeypatch.setattr(services, "message_send", sent_and_failed)
+
+    async def story():
+        line = Line(actor)
+        sent = await line.ask("chat:send", content="Hello")
+        while (said := json.loads(await asyncio.wait_for(line.socket.listener.next(), PATIENCE_S)))["type"] != "chat:done":
+            pass
+        hub().leave(line.socket.listener)
+        return sent, said["data"]
+
+    sent, done = async_to_sync(story)()
+    assert (done["id"], done["status"], done["error"]) == (str(sent["answer"]["id"]), "failed", "No model.")
 
 
 def test_what_is_said_on_a_socket_is_answered_and_read_again(actor):

@@ -253,6 +253,7 @@ def test_a_lost_connection_goes_on_where_it_was(page, product, actor, model):
 def test_what_is_written_offline_is_sent_once_when_the_server_is_back(page, product, actor, model):
     conversation = asked_and_answered(actor)
     open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
     product.stop()
     say(page, "Written offline")
     wait(page, lambda _: texts(page, ".is-pending .turn-state") == ["Waiting for connection. It is sent by itself."])
