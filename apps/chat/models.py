@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.tasks.models import Strategy
 
 _ATTACHED = {

@@ -27,7 +27,7 @@ from apps.common.db import again_after_deadlock, close_idle_connections, in_db
 from apps.common.errors import OrquestradorError
 from apps.common.logs import correlation_id
 from apps.common.machine import host_name, machine, worker_name
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 
 log = logging.getLogger(__name__)
 

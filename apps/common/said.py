@@ -1,7 +1,7 @@
 """Sentences that are stored, and read in the language of whoever reads them.
 
-`from apps.common.said import gettext as _` in place of Django's: `_("…") % {…}` gives the same text, which a `SaidText` or
-`SaidJSON` column stores as what it was made of and gives back in the language of now. Texts of others, and of earlier
+`from apps.common.said import gettext as _` in place of Django's: `_("…") % {…}` gives the same text, which a column
+of `said_columns` stores as what it was made of and gives back in the language of now. Texts of others, and of earlier
 versions, are stored and given back as they are.
 """
 
@@ -13,14 +13,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from django.db import models
 from django.utils import translation
 
 from apps.common.contract import MARK, Said, joined, packed
-from apps.common.models import CheckedJSON
 
-__all__ = ["CheckedSaidJSON", "Said", "SaidJSON", "SaidText", "gettext", "joined", "ngettext", "packed", "plain", "unpacked"]
-
+__all__ = ["MARK", "Said", "gettext", "joined", "ngettext", "packed", "plain", "unpacked"]
 
 _WIDE = re.compile(r"%(\([^)]*\))?[^%a-zA-Z]*(\d{3}|\*)")  # asks for hundreds of characters: no sentence of ours
 
@@ -71,41 +68,3 @@ def _spoken(told: dict[str, Any]) -> Said:
 
 def _value(value: Any) -> Any:
     return _spoken(value) if isinstance(value, dict) else value
-
-
-class SaidText(models.TextField):
-    """A column for a sentence of ours, or of somebody else's. For the database, and for migrations, an ordinary text."""
-
-    def get_prep_value(self, value: Any) -> Any:
-        return packed(super().get_prep_value(value))
-
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        return unpacked(value)
-
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "django.db.models.TextField", args, kwargs
-
-
-class WithSentences:
-    """JSON that has sentences in it."""
-
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        return super().get_db_prep_value(packed(value), connection, prepared)  # type: ignore[misc]
-
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        has_sentences = isinstance(value, str) and ("\\u001e" in value or MARK in value)
-        read = super().from_db_value(value, expression, connection)  # type: ignore[misc]
-        return unpacked(read) if has_sentences else read
-
-
-class SaidJSON(WithSentences, models.JSONField):
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "django.db.models.JSONField", args, kwargs
-
-
-class CheckedSaidJSON(WithSentences, CheckedJSON):
-    def deconstruct(self) -> Any:
-        name, _path, args, kwargs = super().deconstruct()
-        return name, "apps.common.models.CheckedJSON", args, kwargs

@@ -82,10 +82,7 @@ class UnixWire:
             if error.errno == errno.ENOBUFS:
                 return False
             if error.errno == errno.EMSGSIZE and hints:
-                for hint in hints:  # what does not get through is owed, all of it
-                    if not self._sent(path, hint, flags=flags):
-                        return False
-                return True
+                return all(self._sent(path, hint, flags=flags) for hint in hints)  # what does not get through is owed, all of it
             log.warning("A live message could not be sent to %s: %s", path, error)
         return True
 

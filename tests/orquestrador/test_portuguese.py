@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone, translation
 
 from apps.accounts.notifying import notify
-from apps.common.said import Said, SaidText
+from apps.common.said import Said
+from apps.common.said_columns import SaidText
 from apps.providers.adapters.failures import VendorError, error_of
 from apps.providers.engine.practice import sample as practice_sample
 from apps.providers.models import AIModel, Provider, ProviderKey

@@ -76,7 +76,7 @@ def percent(value: Decimal | float | str | None) -> str:
 
 @register.filter
 def duration(ms: float | str | None) -> str:
-    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min, 3 d 04 h. A text is a template's word for nothing."""
+    """Milliseconds as people say them: 840 ms, 3.2 s, 2 min 05 s, 1 h 12 min, 3 d 04 h. A text stands for no time."""
     if ms is None or isinstance(ms, str):
         return UNKNOWN
     if ms < 1000:

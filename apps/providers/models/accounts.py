@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import OwnedRow
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.models.keys import ProviderKey
 
 AMOUNT: dict[str, Any] = {"max_digits": 20, "decimal_places": 8}

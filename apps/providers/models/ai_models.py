@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import PERCENT, CheckedJSON, Row
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.contract import ACCEPTS, CAPABILITIES, TIERS, DownloadProgress
 from apps.providers.models.budgets import Budget
 from apps.providers.models.providers import Provider

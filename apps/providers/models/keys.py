@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.encryption import EncryptedText
 from apps.common.models import OwnedRow
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.addresses import place_of
 
 SHORTEST_SHOWN = 12  # of a shorter key four characters would say too much

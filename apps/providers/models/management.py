@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import CheckedJSON, OwnedRow, Row
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.providers import Provider
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import CheckedJSON, OwnedRow
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.contract import Connection
 from apps.providers.errors import AuthenticationFailed
 from apps.providers.models.keys import ProviderKey

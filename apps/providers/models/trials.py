@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.leases import LeasedRow, WorkStatus
 from apps.common.models import MONEY, OwnedRow
-from apps.common.said import SaidText
+from apps.common.said_columns import SaidText
 from apps.providers.models.ai_models import AIModel
 from apps.providers.models.usage import CreditUsage, writing_speed
 

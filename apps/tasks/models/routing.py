@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
-from apps.common.said import CheckedSaidJSON, SaidText
+from apps.common.said_columns import CheckedSaidJSON, SaidText
 from apps.providers.contract import TIERS
 from apps.providers.models import AIModel, Provider
 

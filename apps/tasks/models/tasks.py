@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.logs import current_id
 from apps.common.models import MONEY, PERCENT, CheckedJSON, OwnedRow, Row
-from apps.common.said import CheckedSaidJSON, SaidJSON, SaidText
+from apps.common.said_columns import CheckedSaidJSON, SaidJSON, SaidText
 from apps.providers.models import AIModel, CreditUsage, SpecializedAI
 
 PERCENTAGE = {"type": "number", "minimum": 0, "maximum": 100}
