@@ -11,7 +11,7 @@ import pytest
 
 from scripts.bench import _made
 from scripts.bench._curves import always_yes_f1, auroc, auroc_interval, best_f1, calibration_error, found_at
-from scripts.bench.hallucination import _of_data
+from scripts.bench.hallucination import _of_data, _say_counts_from
 
 TEXT = (
     "The harbour of Setúbal was widened in 1923. Ships from twelve countries called there every month. "
@@ -85,3 +85,20 @@ def test_a_table_has_a_line_for_each_task_with_length_and_always_yes_beside(tmp_
 def test_a_folder_without_data_is_told() -> None:
     with pytest.raises(SystemExit, match="holds no"):
         _made.read_rows(Path(__file__).parent)
+
+
+def test_the_score_that_four_in_five_right_answers_stay_below_is_told_for_each_large_enough_set(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        {"id": f"{name}{n}", "dataset": name, "context": "A text.", "label": int(n >= right)}
+        for name, right in (("large", 100), ("small", 5))
+        for n in range(110)
+    ]
+    _say_counts_from(rows, {row["id"]: float(row["id"][5:]) for row in rows})
+    assert json.loads(capsys.readouterr().out) == {"four_in_five_right_below": {"large": 80.0}}
+
+
+def test_ordinary_texts_are_right_answers_and_sources_alone() -> None:
+    rows = [{"answer": f"{TEXT} {TEXT} Right.", "context": "", "label": 0}, {"answer": f"{TEXT} {TEXT} Wrong.", "label": 1}]
+    assert [text[-6:] for text in _made.ordinary_texts(rows, 5)] == ["Right."]
