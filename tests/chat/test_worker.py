@@ -170,6 +170,30 @@ def test_an_answer_whose_worker_died_keeps_what_had_come_and_its_cost(actor):
     assert (again.parent_id, again.status) == (row.parent_id, "queued")
 
 
+def test_the_end_is_told_also_when_the_row_was_looked_at_in_between(actor, monkeypatch):
+    model = model_at(actor, "small")
+    conversation = services.conversation_create(actor)
+    storing = answering.answered
+
+    async def story():
+        async with serving({model: says(SURE)}), at_work() as worker:
+
+            def stored_and_stopped(*given: Any) -> bool:
+                """As where the texts are stored right after the end of one: its row is no longer being written."""
+                is_mine = storing(*given)
+                worker._loop.call_soon_threadsafe(next(iter(worker.running.values())).stop)
+                return is_mine
+
+            monkeypatch.setattr(answering, "answered", stored_and_stopped)
+            ear = Ear(conversation)
+            await in_db(send, actor, conversation)
+            done = await ear.until("chat:done")
+            hub().leave(ear.listener)
+            return done
+
+    assert async_to_sync(story)()["status"] == "complete"
+
+
 def test_no_model_is_said_in_words(actor):
     conversation = services.conversation_create(actor)
 

@@ -62,6 +62,45 @@ async def test_it_keeps_the_order_of_a_thousand_messages_from_one_publisher(wire
     assert [data_of(await heard(listener))["n"] for _ in range(1_000)] == list(range(1_000))
 
 
+async def test_what_is_told_together_arrives_in_order_at_whom_it_is_for(wire: UnixWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, mine, other, turns = Hub(), Listener(), Listener(), []
+    hub.subscribe(mine, "task:1")
+    hub.subscribe(other, "task:2")
+    sending = wire.send
+    monkeypatch.setattr(wire, "send", lambda packed, *, hints: (turns.append(hints), sending(packed, hints=hints)))
+    live.publish_together(LiveMessage.of(f"task:{n % 2 + 1}", "task:update", {"n": n, "é": "😀"}) for n in range(6))
+    assert [data_of(await heard(mine))["n"] for _ in range(3)] == [0, 2, 4]
+    assert [data_of(await heard(other))["n"] for _ in range(3)] == [1, 3, 5]
+    assert [len(hints) for hints in turns] == [2]
+
+
+async def test_more_than_fits_into_one_turn_takes_several(wire: UnixWire) -> None:
+    hub, listener = Hub(), Listener()
+    hub.subscribe(listener, "task:1")
+    size = live.MAX_MESSAGE_BYTES // 3
+    live.publish_together(LiveMessage.of("task:1", "task:update", {"n": n, "text": "x" * size}) for n in range(5))
+    assert [data_of(await heard(listener))["n"] for _ in range(5)] == list(range(5))
+
+
+def test_a_hint_that_is_owed_is_owed_until_it_got_through(wire: UnixWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "CATCH_UP_S", 0.01)
+    monkeypatch.setattr(wires, "PATIENCE_S", 0.01)
+    address = str(wire.folder / "1.abcdef.sock")
+    inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    inbox.bind(address)
+    while address not in wire._behind:  # until its queue is full
+        wire.send(b"t x\nfill", hints=(b"t x\nhint 1", b"t x\nhint 2"))
+    until(lambda: wire._behind.get(address) == {b"t x\nhint 1", b"t x\nhint 2"})
+    time.sleep(0.05)  # it tries again and again, in vain
+    assert wire._behind[address] == {b"t x\nhint 1", b"t x\nhint 2"}
+    inbox.settimeout(PATIENCE_S)
+    got = set()
+    while len(got) < 2:
+        got |= {packed for packed in [inbox.recv(1_000)] if b"hint" in packed}
+    until(lambda: not wire._behind)
+    inbox.close()
+
+
 async def test_another_process_reaches_this_one(wire: UnixWire, tmp_path: Path) -> None:
     hub, listener = Hub(), Listener()
     hub.subscribe(listener, "task:1")
