@@ -155,7 +155,7 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 class ProblemPagesMiddleware:
-    """Turns the errors that pages raise on purpose into pages; the others stay errors."""
+    """Turns the errors that pages raise on purpose, and clashes of two at the same moment, into pages; others stay errors."""
 
     sync_capable = async_capable = True
 
@@ -168,7 +168,7 @@ class ProblemPagesMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return respond(request, problem_of(error)) if isinstance(error, OrquestradorError) else None
+        return respond(request, problem_of(error)) if isinstance(error, (OrquestradorError, IntegrityError)) else None
 
 
 # ── Django's handlers ─────────────────────────────────────────────────────────────────────────────────────────────

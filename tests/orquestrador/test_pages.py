@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -221,6 +221,17 @@ def test_a_broken_page_is_told_without_the_database_or_its_inside(settings, monk
     response = client.get("/")
     html = response.content.decode()
     assert response.status_code == 500 and "division" not in html and response["X-Request-Id"] in html
+
+
+def test_two_who_make_the_same_at_the_same_moment_are_told_of_the_clash(monkeypatch):
+    def clashes(actor):
+        raise IntegrityError("UNIQUE constraint failed")
+
+    monkeypatch.setattr("orquestrador.wizard.is_due", clashes)
+    client, actor = Client(raise_request_exception=False), make_actor()
+    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    response = client.get("/")
+    assert response.status_code == 409 and "UNIQUE" not in response.content.decode()
 
 
 def test_the_system_page_says_where_each_setting_comes_from(monkeypatch):

@@ -180,7 +180,18 @@ def test_a_category_has_one_rule_and_members_make_none(actor) -> None:
         verifying_rule_save(make_actor(Role.MEMBER, team=actor.team), category="other")
 
 
+def test_folders_of_the_machine_are_named_by_who_looks_after_it_alone(actor, tmp_path) -> None:
+    with pytest.raises(BadInput) as caught:
+        checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
+    assert "looks after" in caught.value.message and not CheckingSettings.objects.exists()
+    actor.user.is_staff = True
+    checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
+    actor.user.is_staff = False
+    checking_settings_update(actor, search="off", vectors_folder=str(tmp_path))  # as it was
+
+
 def test_what_the_detection_may_use_is_off_and_is_checked(actor, tmp_path) -> None:
+    actor.user.is_staff = True
     for fields, field in (
         ({"search": "searxng", "search_url": "example.org"}, "search_url"),
         ({"search": "template", "search_url": "https://example.org/?q="}, "search_url"),

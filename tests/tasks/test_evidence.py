@@ -85,6 +85,7 @@ def test_nothing_found_is_told_from_no_answer() -> None:
 
 
 def test_a_folder_without_the_packages_or_without_a_model_gives_no_vectors(actor: Actor, tmp_path: Any) -> None:
+    actor.user.is_staff = True
     checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
     evidence = async_to_sync(evidence_for)(actor.team.pk, actor.user.pk, "x")
     assert evidence is not None and async_to_sync(evidence.vectors)(["a"]) is None
@@ -98,6 +99,7 @@ def test_a_broken_model_in_a_folder_gives_no_vectors(
         raise error
 
     monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=broken))
+    actor.user.is_staff = True
     checking_settings_update(actor, vectors="folder", vectors_folder=str(tmp_path))
     evidence = async_to_sync(evidence_for)(actor.team.pk, actor.user.pk, "x")
     assert evidence is not None and async_to_sync(evidence.vectors)(["a"]) is None

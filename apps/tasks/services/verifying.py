@@ -98,6 +98,9 @@ def checking_settings_update(actor: Actor, **fields: Any) -> CheckingSettings:
     """Switch the web look-up or the vectors of meaning on or off; admins only. Raises BadInput by field."""
     actor.must_manage()
     row = CheckingSettings.objects.select_for_update().filter(team=actor.team).first() or CheckingSettings(team=actor.team)
+    if fields.get("vectors_folder", row.vectors_folder) != row.vectors_folder and not actor.user.is_staff:
+        message = _("Only who looks after this installation names folders of its machines.")
+        raise BadInput(message, field="vectors_folder")
     for name in SETTING_FIELDS:
         if name in fields:
             setattr(row, name, fields[name])
