@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,7 @@ from apps.accounts.actor import Actor
 from apps.chat import screens, selectors, services
 from apps.chat.models import Conversation, Message
 from apps.common.errors import BadInput, NotFound, OrquestradorError
+from apps.providers.selectors import has_only_practice_models
 
 MOST_AT_ONCE = 200
 _HAVE = re.compile(r"[0-9a-f]{8}:[0-9a-f]{8}")
@@ -173,17 +175,25 @@ def _listed(request: Asked) -> dict[str, Any]:
     is_empty = not found.page.rows and (not cursor or "empty" in request.GET)  # and so was all that came before
     return {
         "rows": found.page.rows,
-        "ideas": [
-            _("Explain this error message to me"),
-            _("Compare two ways of doing it, with a table"),
-            _("Write a function, and a test for it"),
-        ],
+        "ideas": partial(_ideas, request.actor),  # asked for by an empty thread alone
         "next": _address(asked, found.page.next),
         "further": _address(asked, found.further, is_empty=is_empty),
         "looked_back_to": found.looked_back_to,
         "is_empty": is_empty and not found.further,
         "asked": asked,
     }
+
+
+def _ideas(actor: Actor) -> dict[str, Any]:
+    """What one could ask: of practice models only what they know, in the one language that they know."""
+    if has_only_practice_models(actor):
+        return {"words": ("add 6 and 7", "subtract 3 from 8", "count: payroll router sensor"), "is_practice": True}
+    words = (
+        _("Explain this error message to me"),
+        _("Compare two ways of doing it, with a table"),
+        _("Write a function, and a test for it"),
+    )
+    return {"words": words, "is_practice": False}
 
 
 def _address(asked: dict[str, str], cursor: str | None, *, is_empty: bool = False) -> str:

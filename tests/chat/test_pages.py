@@ -12,6 +12,7 @@ from django.test import Client
 from apps.accounts.models import Role
 from apps.chat import services
 from apps.chat.models import AnswerThumb, Conversation, Message
+from apps.providers.models import AIModel
 from apps.tasks.models import TaskExecution
 from tests.factories import make_actor, model_of, specialized_ai_of
 
@@ -361,3 +362,13 @@ def test_without_scripts_it_can_be_read_and_says_what_does_not_work(client, acto
     assert "JavaScript is off" in notice and "as=md" in notice
     older = re.search(r'data-older href="([^"]+)"', page)[1]
     assert "Question 0." in html(client, older)
+
+
+def test_of_practice_models_only_what_they_know_is_proposed(client, actor):
+    tiny = model_of(actor)
+    AIModel.objects.filter(pk=tiny.pk).update(is_practice=True)
+    page = html(client, "/chat/")
+    assert "add 6 and 7" in page and "Only the practice models are in use" in page and "Write a function" not in page
+    AIModel.objects.filter(pk=tiny.pk).update(is_practice=False)
+    page = html(client, "/chat/")
+    assert "Write a function" in page and "add 6 and 7" not in page

@@ -35,7 +35,7 @@ from apps.providers.selectors.management import (
     with_open_loads,
 )
 from apps.providers.selectors.recommend import recommend
-from apps.providers.selectors.routing import has_real_model, routable_models
+from apps.providers.selectors.routing import has_only_practice_models, has_real_model, routable_models
 from apps.providers.selectors.screens import model_state, model_stats, provider_state, state_label
 from apps.providers.selectors.specialized import (
     access_deleted_specialized_ai,
@@ -92,6 +92,7 @@ __all__ = [
     "download_state",
     "downloads_filtered",
     "downloads_visible",
+    "has_only_practice_models",
     "has_real_model",
     "key_state",
     "keys_visible",

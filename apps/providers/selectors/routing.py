@@ -31,3 +31,8 @@ def has_real_model(actor: Actor) -> bool:
     """Whether the team has a chat model in use that is no practice model."""
     rows = AIModel.objects.in_use().filter(provider__team=actor.team, is_practice=False).exclude(state=AIModel.State.INACTIVE)
     return any("chat" in capabilities for capabilities in rows.values_list("capabilities", flat=True))
+
+
+def has_only_practice_models(actor: Actor) -> bool:
+    """Whether practice models are all that the team has in use."""
+    return not has_real_model(actor) and AIModel.objects.in_use().filter(provider__team=actor.team, is_practice=True).exists()
