@@ -13,7 +13,6 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 from servestatic import ServeStaticASGI  # noqa: E402
 
-from apps.common import pauses  # noqa: E402
 from apps.common.uploads import UploadLimits  # noqa: E402
 from apps.gateway.app import GatewayApp  # noqa: E402
 from orquestrador.routing import sockets  # noqa: E402
@@ -29,4 +28,3 @@ gateway = GatewayApp(
     )
 )
 application = ProtocolTypeRouter({"http": gateway, "websocket": sockets, "lifespan": gateway.lifespan})
-pauses.keep_short()

@@ -7,13 +7,13 @@ would cost more than everything that is done here.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.common import pauses
 from apps.gateway import models_list
 from apps.gateway.dialects.base import Dialect, Told, told_of
 from apps.gateway.dialects.chat import Chat
@@ -28,7 +28,6 @@ from apps.gateway.wire import Exchange, Receive, Send
 log = logging.getLogger(__name__)
 
 PREFIX = "/v1/"
-NEW_OBJECTS = 10_000  # between two looks for garbage; Python's own 700 is meant for small programs
 DIALECTS: dict[str, Dialect] = {
     "/v1/chat/completions": Chat(),
     "/v1/responses": Responses(),
@@ -68,7 +67,7 @@ class GatewayApp:
             if message["type"] == "lifespan.startup":
                 recover_in_background()
                 self._hearing = asyncio.create_task(hear_of_changes())
-                _spare_the_collector()
+                pauses.keep_short()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.aclose()
@@ -95,13 +94,6 @@ class GatewayApp:
             await _refuse(exchange, Told("invalid", 405, "method_not_allowed", _("Only POST is answered here.")), dialect)
         else:
             await serve(exchange, dialect, self.desk)
-
-
-def _spare_the_collector() -> None:
-    """What is loaded by now stays: looking through all of it for garbage again and again is a fifth of what a request costs."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, 20, 20)
 
 
 async def _refuse(exchange: Exchange, told: Told, dialect: Dialect | None = None) -> None:
