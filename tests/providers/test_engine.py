@@ -207,7 +207,7 @@ async def test_sigterm_ends_it(host, good):
 def test_it_reads_what_a_file_is(host, good):
     info = host.inspect(good)
     assert (info.architecture, info.quantization, info.context_length) == ("llama", "Q8_0", 16384)
-    assert info.name == "Orq Mini A"
+    assert info.name == "Practice model, good"  # as the file says; people see the name of the manifest
     assert 600_000 < info.parameters < 900_000
     assert info.size_bytes == good.stat().st_size
     assert info.kv_bytes_per_token == 2 * 4 * 128 * 2

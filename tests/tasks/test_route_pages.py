@@ -345,6 +345,7 @@ def test_a_prompt_is_tried_and_its_answer_streamed(actor: Actor) -> None:
 def test_the_same_prompt_again_comes_from_the_cache_unless_a_fresh_answer_is_asked_for(actor: Actor) -> None:
     builtin_ensure(actor.team.pk)
     practice_switch(actor, on=True)
+    RoutingSettings.objects.create(team=actor.team, exploration=0)  # nobody else is tried out
     client = browser_of(actor)
     asked = {"input": "What is 19 + 23?", "strategy": "auto", "verify": "on"}
     for more in ({}, {}, {"fresh": "on"}):
