@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from _pytest.nodeid import NodeId
+from django.utils import translation
 
 from tests.servers import services
 
@@ -46,6 +47,13 @@ def _is_this_machine(address: object) -> bool:
         return ipaddress.ip_address(host.split("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def the_language_of_one_test_is_not_the_next_ones() -> Iterator[None]:
+    """A page that was asked for in Portuguese leaves its thread in Portuguese."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session", autouse=True)
