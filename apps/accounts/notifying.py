@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -64,7 +65,7 @@ def _tell_seen(actor: Actor, count: int) -> None:
 
 def notifications_state(person: User) -> dict[str, Any]:
     """What every open page of this person is told when none is new: how many are unread."""
-    return {"event": "read", "unread": _unread(person)}
+    return {"event": "read", **_counted(person)}
 
 
 def notification_send_mail(notification: Notification) -> None:
@@ -89,9 +90,11 @@ def _told(note: Notification) -> dict[str, Any]:
         "body": note.body,
         "url": note.url,
         "created_at": note.created_at.isoformat(),
-        "unread": _unread(note.user),
+        **_counted(note.user),
     }
 
 
-def _unread(person: User) -> int:
-    return Notification.objects.filter(user=person, read_at=None).count()
+def _counted(person: User) -> dict[str, Any]:
+    """With the moment before the count, in seconds: of two that cross on their way, the later one holds."""
+    as_of = time.time()
+    return {"unread": Notification.objects.filter(user=person, read_at=None).count(), "as_of": as_of}

@@ -163,8 +163,12 @@ const toasted = new Set();
 const notes = "BroadcastChannel" in window ? new BroadcastChannel("orq-notes") : null;
 notes?.addEventListener("message", ({ data }) => toasted.add(data));
 
+let countedAt = 0; // an answer to a question can be overtaken by what is newer
 document.addEventListener("orq:notification", ({ detail: note }) => {
-  showUnread(note.unread);
+  if (!(note.as_of < countedAt)) {
+    countedAt = note.as_of ?? countedAt;
+    showUnread(note.unread);
+  }
   if (note.event !== "new") return;
   if (document.hidden) document.addEventListener("visibilitychange", () => noteToast(note), { once: true });
   else if (navigator.locks) navigator.locks.request(`orq-note-${note.id}`, { ifAvailable: true }, (lock) => lock && noteToast(note));

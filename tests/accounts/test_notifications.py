@@ -45,7 +45,8 @@ def test_a_message_says_how_many_are_unread_so_that_no_tab_counts_twice(actor, t
     assert [one["unread"] for one in told] == [2, 2]
     with django_capture_on_commit_callbacks(execute=True):
         notifications_read(actor)
-    assert told[-1] == {"event": "read", "unread": 0}
+    assert (told[-1]["event"], told[-1]["unread"]) == ("read", 0)
+    assert [one["as_of"] for one in told] == sorted(one["as_of"] for one in told)
 
 
 def test_reading_nothing_tells_nobody(actor, told, django_capture_on_commit_callbacks):

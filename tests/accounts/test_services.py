@@ -159,7 +159,7 @@ def test_a_notification_reaches_open_pages_when_it_is_committed(monkeypatch, dja
     [(topic, kind, data)] = told
     assert (topic, kind) == (f"user:{user.public_id}", "notification")
     assert data["id"] == str(made.public_id)
-    assert set(data) == {"event", "id", "kind", "title", "body", "url", "created_at", "unread"}
+    assert set(data) == {"event", "id", "kind", "title", "body", "url", "created_at", "unread", "as_of"}
 
 
 def test_a_notification_is_mailed_in_the_persons_language():

@@ -155,7 +155,8 @@ def test_a_notification_is_shown_once_with_the_count_that_the_server_gave(browse
     )
     assert len(browser.find_elements(By.CSS_SELECTOR, ".toast")) == 1
     assert find(browser, "#bell-count").text == "4"
-    browser.execute_script(TELL, {"event": "read", "unread": 0})
+    browser.execute_script(TELL, {"event": "read", "unread": 0, "as_of": 2e10})
+    browser.execute_script(TELL, {"event": "read", "unread": 3, "as_of": 1e10})  # counted before, and late
     wait(browser, lambda page: not find(page, "#bell-count").is_displayed())
 
 
