@@ -143,7 +143,7 @@ def measure(streams: int, pieces: int, per_second: float) -> dict[str, Any]:
         environment = {**kept, "ORQ_HOME": home, "DJANGO_SETTINGS_MODULE": "orquestrador.settings", "ORQ_LOG_LEVEL": "ERROR"}
         pacer = [sys.executable, "-m", "scripts.bench._pacer", str(PROVIDER_PORT), str(pieces), str(per_second)]
         celery = "-m celery -A orquestrador worker -P threads -c 8 --without-gossip --without-mingle -l error"
-        web = f"-m uvicorn orquestrador.asgi:application --port {WEB_PORT} --log-level error --lifespan off"
+        web = f"-m uvicorn orquestrador.asgi:application --port {WEB_PORT} --log-level error"
         running = [subprocess.Popen(pacer, cwd=ROOT)]
         try:
             made = _said([*me, "--furnish", str(streams)], environment)
