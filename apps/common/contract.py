@@ -57,7 +57,7 @@ def packed(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """For encoders that know no kind of text but the plain one."""
+    """For encoders that know no kind of text but the plain one. For all else it raises what msgspec asks of its `enc_hook`."""
     if isinstance(value, str):
         return str(value)
     raise NotImplementedError(f"{type(value)} is no text")

@@ -13,11 +13,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.exporting import exported
 from apps.common.listing import Address, Chip, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers import selectors, services
 from apps.providers.contract import CAPABILITIES, TIERS
 from apps.providers.forms import CAPABILITY_WORDS, TIER_WORDS
@@ -128,15 +127,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def models_bulk(request: Asked) -> HttpResponse:
     """Take the ticked models into use or out of it, or forget what they failed of, as far as they are the actor's to change."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed = deed_of(request, _deeds()).name
-        ids = ids_asked(request, lambda given: _found(request.actor, asked_of(given, ASKED)))
-        outcome = do_each(selectors.models_visible(request.actor), ids, lambda model: _do(request.actor, deed, model))
-        return outcome, _said(deed, outcome.done)
-
-    return answered(request, "providers:models", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "providers:models",
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, asked_of(given, ASKED)),
+        visible=selectors.models_visible(actor),
+        do=lambda deed, model: _do(actor, deed, model),
+        said=_said,
+    )
 
 
 def _do(actor: Actor, deed: str, model: AIModel) -> None:
