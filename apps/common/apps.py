@@ -5,6 +5,9 @@ class CommonConfig(AppConfig):
     name = "apps.common"
 
     def ready(self) -> None:
-        from apps.common import encryption, pulse  # noqa: F401  pulse marks this process as alive if it is a worker
+        from django.db.backends.signals import connection_created
+
+        from apps.common import db, encryption, pulse  # noqa: F401  pulse marks this process as alive if it is a worker
 
         encryption.install()
+        connection_created.connect(db.statements_again)

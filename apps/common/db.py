@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +65,42 @@ def again_after_deadlock(fn: Callable[P, T]) -> Callable[P, T]:
     def whole(*args: P.args, **kwargs: P.kwargs) -> T:
         if transaction.get_connection().in_atomic_block:
             return fn(*args, **kwargs)
-        for tried in range(1, MOST_TRIES):
-            try:
-                with transaction.atomic():
-                    return fn(*args, **kwargs)
-            except OperationalError as error:
-                if not gave_way(error):
-                    raise
-                log.info("%s gave way to another transaction (%s); trying again", fn.__name__, error)
-                time.sleep(random.uniform(0.5, 1.5) * FIRST_REST_S * 2**tried)
-        with transaction.atomic():
-            return fn(*args, **kwargs)
+        return _until_it_passes(transaction.atomic(fn), *args, **kwargs)
 
     return whole
 
 
+def statements_again(sender: object, connection: BaseDatabaseWrapper, **more: object) -> None:
+    """For `connection_created`: a statement that is a transaction by itself is begun again like any other that gave way."""
+    if connection.vendor == "mysql" and _statement_again not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_statement_again)
+
+
 def gave_way(error: OperationalError) -> bool:
     return bool(error.args) and error.args[0] in GAVE_WAY
+
+
+def is_busy(error: BaseException) -> bool:
+    """Nothing is broken: others were at the same rows for too long, and what was asked for may be asked for again."""
+    return isinstance(error, OperationalError) and (gave_way(error) or "database is locked" in str(error))
+
+
+def _statement_again(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    if context["connection"].in_atomic_block:
+        return execute(sql, params, many, context)
+    return _until_it_passes(execute, sql, params, many, context)
+
+
+def _until_it_passes(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    for tried in range(1, MOST_TRIES):
+        try:
+            return fn(*args, **kwargs)
+        except OperationalError as error:
+            if not gave_way(error):
+                raise
+            log.info("the database made a change give way to another one (%s); trying again", error)
+            time.sleep(random.uniform(0.5, 1.5) * FIRST_REST_S * 2**tried)
+    return fn(*args, **kwargs)
 
 
 def _released(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

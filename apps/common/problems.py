@@ -11,7 +11,7 @@ from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.db.models import ProtectedError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from rest_framework import exceptions as drf
 
+from apps.common.db import is_busy
 from apps.common.errors import OrquestradorError
 from apps.common.logs import correlation_id
 
@@ -81,6 +82,10 @@ def problem_of(error: BaseException) -> Problem:
         case IntegrityError():
             log.info("A change was refused by the database: %s", error)
             return Problem(409, "conflict", _("This clashes with something that exists already. Look again and repeat."))
+        case OperationalError() if is_busy(error):
+            log.warning("A change gave way to others: %s", error)
+            message = _("Others were changing the same at this moment. Look again, and repeat what is missing.")
+            return Problem(503, "busy", message, retry_after_s=1)
         case RequestDataTooBig():
             return Problem(413, "too_large", _("What was sent is too large."))
         case SuspiciousOperation():
@@ -168,7 +173,8 @@ class ProblemPagesMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return respond(request, problem_of(error)) if isinstance(error, (OrquestradorError, IntegrityError)) else None
+        is_told = isinstance(error, (OrquestradorError, IntegrityError)) or is_busy(error)
+        return respond(request, problem_of(error)) if is_told else None
 
 
 # ── Django's handlers ─────────────────────────────────────────────────────────────────────────────────────────────

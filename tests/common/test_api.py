@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import ProtectedError
 from django.http import Http404
 from django.urls import include, path
@@ -120,6 +120,9 @@ def client(actor):
         (NotAllowed(), 403, "not_allowed"),
         (Http404(), 404, "not_found"),
         (IntegrityError("UNIQUE"), 409, "conflict"),
+        (OperationalError(1213, "Deadlock found"), 503, "busy"),
+        (OperationalError("database is locked"), 503, "busy"),
+        (OperationalError(2006, "Server has gone away"), 500, "unexpected"),
         (ProtectedError("used", set()), 409, "conflict"),
         (Group.DoesNotExist(), 400, "bad_input"),
         (ValidationError({"name": "No."}), 400, "bad_input"),

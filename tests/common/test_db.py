@@ -1,9 +1,13 @@
-"""A transaction that the database chose to give way is begun again; everything else is not."""
+"""What the database chose to give way is begun again, a transaction or a statement by itself; everything else is not."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from apps.accounts.models import Team
 from apps.common import db
@@ -53,3 +57,46 @@ def test_inside_a_transaction_of_the_caller_the_error_is_the_callers() -> None:
     with pytest.raises(OperationalError), transaction.atomic():
         failing(DEADLOCK)()
     assert not Team.objects.exists()
+
+
+def test_a_statement_by_itself_that_gives_way_to_a_transaction_is_done_again() -> None:
+    if connection.vendor != "mysql":
+        pytest.skip("SQLite lets one write at a time: nobody gives way")
+    first, second = (Team.objects.create(name=name) for name in "ab")
+    has_second, may_go_on = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with transaction.atomic():
+            Team.objects.bulk_create([Team(name=f"more {n}") for n in range(50)])  # the lighter of two gives way
+            Team.objects.filter(pk=second.pk).update(name="other")
+            has_second.set()
+            may_go_on.wait(10)
+            Team.objects.filter(pk=first.pk).update(name="other")
+        connection.close()
+
+    def one() -> None:
+        Team.objects.filter(pk__in=[first.pk, second.pk]).order_by("pk").update(name="one")
+        connection.close()
+
+    threads = [threading.Thread(target=other), threading.Thread(target=one)]
+    threads[0].start()
+    assert has_second.wait(10)
+    threads[1].start()
+    _wait_until(_somebody_waits)
+    may_go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert [team.name for team in Team.objects.filter(pk__in=[first.pk, second.pk])] == ["one", "one"]
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+        return bool(cursor.fetchone()[0])
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.2)  # that table answers the same to who asks again within 0.1 s

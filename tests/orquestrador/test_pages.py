@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -223,15 +223,19 @@ def test_a_broken_page_is_told_without_the_database_or_its_inside(settings, monk
     assert response.status_code == 500 and "division" not in html and response["X-Request-Id"] in html
 
 
-def test_two_who_make_the_same_at_the_same_moment_are_told_of_the_clash(monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(IntegrityError("UNIQUE constraint failed"), 409), (OperationalError(1213, "Deadlock found, UNIQUE"), 503)],
+)
+def test_two_at_the_same_thing_at_the_same_moment_are_told_so(monkeypatch, error, status):
     def clashes(actor):
-        raise IntegrityError("UNIQUE constraint failed")
+        raise error
 
     monkeypatch.setattr("orquestrador.wizard.is_due", clashes)
     client, actor = Client(raise_request_exception=False), make_actor()
     client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
     response = client.get("/")
-    assert response.status_code == 409 and "UNIQUE" not in response.content.decode()
+    assert response.status_code == status and "UNIQUE" not in response.content.decode()
 
 
 def test_the_system_page_says_where_each_setting_comes_from(monkeypatch):

@@ -162,7 +162,8 @@ def _keep(
 ) -> None:
     divergence = judged.check.divergence.total if judged.check.divergence else None
     mine = ValidatorRun.objects.filter(pk=run.pk)
-    if not mine.exists():
+    # Locked before anything points at it: an outcome shares the row, and who shares it waits for ever on who wants it alone.
+    if not mine.select_for_update().exists():
         return  # deleted meanwhile; what the calls cost is in the usage
     ValidatorOutcome.objects.get_or_create(
         run=run,
