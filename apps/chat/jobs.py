@@ -20,7 +20,8 @@ def work() -> None:
 
 @worker_ready.connect
 def _look_at_once(**_: Any) -> None:
-    pauses.keep_short()
+    pauses.collect_less()
+    pauses.let_go_sooner()
     worker.start()
 
 

@@ -14,7 +14,7 @@ LET_GO_AFTER_S = 0.0002  # a thread at work lets others have the interpreter
 COLLECT_AFTER = (10_000, 20, 20)  # new objects, then rounds; Python's own 700 is meant for small programs
 
 
-def keep_short() -> None:
+def collect_less() -> None:
     """Call it once the program is loaded: that is never looked through again for what could be thrown away.
 
     Looking through it all the time is a fifth of what a request to the gateway costs.
@@ -22,4 +22,12 @@ def keep_short() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
+
+
+def let_go_sooner() -> None:
+    """For a process whose event loop has to be on time while threads are at work, as the one that writes chat's answers.
+
+    It is not for web processes: with eight clients the gateway answers 1,450 requests a second instead of 1,940, since its own
+    threads then interrupt its loop as often, and words reach the browsers no sooner.
+    """
     sys.setswitchinterval(LET_GO_AFTER_S)

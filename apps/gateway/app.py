@@ -67,7 +67,7 @@ class GatewayApp:
             if message["type"] == "lifespan.startup":
                 recover_in_background()
                 self._hearing = asyncio.create_task(hear_of_changes())
-                pauses.keep_short()
+                pauses.collect_less()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.aclose()
