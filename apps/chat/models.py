@@ -83,6 +83,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(lease_until__lt=timezone.now())
 
 
+class StandingMessages(models.Manager.from_queryset(MessageQuerySet)):  # type: ignore[misc]
+    """All but what was removed."""
+
+    def get_queryset(self) -> MessageQuerySet:
+        return super().get_queryset().filter(removed_at=None)
+
+
 class Message(Row):
     """What a person said, or the answer of an AI to its parent. Answers to one question are siblings."""
 
@@ -138,8 +145,10 @@ class Message(Row):
     lease_until = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)  # with all below it; for a while it can be brought back
 
-    objects = MessageQuerySet.as_manager()
+    objects = StandingMessages()
+    every = MessageQuerySet.as_manager()  # removed ones as well: for who writes an answer to its end, and for the clearing away
 
     class Meta:
         db_table = "chat_messages"
@@ -149,6 +158,7 @@ class Message(Row):
             models.Index(fields=["status", "id"], name="chat_status"),
             models.Index(fields=["check_state", "id"], name="chat_check"),
             models.Index(fields=["lease_until"], name="chat_lease"),
+            models.Index(fields=["removed_at"], name="chat_removed"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(role="assistant") | Q(status="complete"), name="chat_people_are_complete"),
