@@ -22,7 +22,7 @@ from apps.common.bulk import MOST, Outcome
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, answered, deed_of, each_answered, ids_asked
 
 IN_THE_BELL = 20
 MEMBER_FILTERS = ("search", "role", "order")
@@ -131,17 +131,17 @@ def _invitation_deeds() -> list[Deed]:
 @require_POST
 def invitations_bulk(request: AskedBy) -> HttpResponse:
     """Withdraw the ticked invitations."""
-    request.actor.must_manage()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, _invitation_deeds())
-        ids = ids_asked(request, lambda given: _invitations(request.actor, given))
-        rows = selectors.invitations_visible(request.actor)
-        outcome = do_each(rows, ids, lambda row: services.invite_revoke(request.actor, row))
-        n = outcome.done
-        return outcome, ngettext("%(n)s invitation was withdrawn.", "%(n)s invitations were withdrawn.", n) % {"n": n}
-
-    return answered(request, "accounts:invitations", act)
+    actor = request.actor
+    actor.must_manage()
+    return each_answered(
+        request,
+        "accounts:invitations",
+        deeds=_invitation_deeds(),
+        left_by=lambda given: _invitations(actor, given),
+        visible=selectors.invitations_visible(actor),
+        do=lambda _deed, invitation: services.invite_revoke(actor, invitation),
+        said=lambda _deed, n: ngettext("%(n)s invitation was withdrawn.", "%(n)s invitations were withdrawn.", n) % {"n": n},
+    )
 
 
 # ── notifications ─────────────────────────────────────────────────────────────────────────────────────────────────

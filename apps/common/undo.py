@@ -5,7 +5,6 @@ Rows that are only marked as deleted are known again by the moment. Small ones t
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -16,18 +15,18 @@ from django.contrib import messages
 from django.core import serializers
 from django.core.serializers.base import DeserializationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
-from apps.common.ticked import do_each
+from apps.common.ticked import Deed, each_answered
 
 IN_SESSION = "deleted"
+DELETE = "delete"  # the name of the deed whose rows are kept
 MOST_KEPT = 200  # rows that are kept whole: they weigh on every request of the session until they are offered
 
 
@@ -65,20 +64,34 @@ def take_deleted(request: HttpRequest, kind: str) -> Undo | None:
     return None if found.get("was_offered") else Undo(found["moment"], found["number"])
 
 
-def delete_each(
-    request: HttpRequest, kind: str, rows: QuerySet, ids: Sequence[uuid.UUID], delete: Callable[[Any], object]
-) -> Outcome:
-    """`delete` each of the `rows` that has one of the ids, and keep what is gone, to be brought back."""
+def each_answered_and_kept(
+    request: HttpRequest,
+    list_url: str,
+    *,
+    kind: str,
+    deeds: Sequence[Deed],
+    left_by: Callable[[QueryDict], QuerySet],
+    visible: QuerySet,
+    do: Callable[[str, Any], object],
+    said: Callable[[str, int], str] = lambda _deed, _number: "",
+) -> HttpResponse:
+    """As `each_answered`. What the deed `DELETE` takes away is kept; the list itself says so, with the offer to bring it back."""
     gone: list[Model] = []
 
-    def remove(row: Model) -> None:
+    def do_and_keep(deed: str, row: Model) -> None:
         before = copy(row)
-        delete(row)
-        gone.append(before)
+        do(deed, row)
+        if deed == DELETE:
+            gone.append(before)
 
-    outcome = do_each(rows, ids, remove)
+    def said_of_others(deed: str, number: int) -> str:
+        return "" if deed == DELETE else said(deed, number)
+
+    response = each_answered(
+        request, list_url, deeds=deeds, left_by=left_by, visible=visible, do=do_and_keep, said=said_of_others
+    )
     remember_rows(request, kind, gone)
-    return outcome
+    return response
 
 
 def brought_back(request: HttpRequest, kind: str, back: str, restore: Callable[[list[Any]], int]) -> HttpResponse:

@@ -16,10 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from rest_framework.utils.encoders import JSONEncoder
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.knowledge import selectors, services
 from apps.knowledge.forms import ImportForm
 from apps.knowledge.models import Template
@@ -83,17 +82,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def templates_bulk(request: Asked) -> HttpResponse:
     """Delete the ticked templates, as far as they are the actor's to delete."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, _deeds())
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        rows = selectors.templates_visible(request.actor)
-        outcome = do_each(rows, ids, lambda row: services.template_delete(request.actor, row))
-        n = outcome.done
-        return outcome, ngettext("%(n)s template was deleted.", "%(n)s templates were deleted.", n) % {"n": n}
-
-    return answered(request, "knowledge:templates", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "knowledge:templates",
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=selectors.templates_visible(actor),
+        do=lambda _deed, row: services.template_delete(actor, row),
+        said=lambda _deed, n: ngettext("%(n)s template was deleted.", "%(n)s templates were deleted.", n) % {"n": n},
+    )
 
 
 @require_GET

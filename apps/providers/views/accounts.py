@@ -18,13 +18,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, ids_asked
-from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
+from apps.common.ticked import Bar, Deed
+from apps.common.undo import DELETE, brought_back, each_answered_and_kept, remember_rows, take_deleted
 from apps.providers import selectors, services
 from apps.providers.amounts import amount_in
 from apps.providers.balances import TELLS
@@ -72,21 +71,23 @@ def _found(actor: Actor, given: QueryDict) -> QuerySet[ExternalAccount]:
 
 def _deeds() -> list[Deed]:
     text = _("Nothing changes at the vendors, and the keys stay. You are no longer told when little is left.")
-    return [Deed("delete", _("Remove"), "delete", _("Remove the ticked accounts?"), text)]
+    return [Deed(DELETE, _("Remove"), "delete", _("Remove the ticked accounts?"), text)]
 
 
 @require_POST
 def accounts_bulk(request: Asked) -> HttpResponse:
     """Remove the ticked accounts, as far as they are the actor's to remove."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, _deeds())
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        visible = selectors.accounts_visible(request.actor)
-        return delete_each(request, KIND, visible, ids, lambda account: services.account_delete(request.actor, account)), ""
-
-    return answered(request, "providers:accounts", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered_and_kept(
+        request,
+        "providers:accounts",
+        kind=KIND,
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=selectors.accounts_visible(actor),
+        do=lambda _deed, account: services.account_delete(actor, account),
+    )
 
 
 @require_POST

@@ -16,13 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
-from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
+from apps.common.ticked import Bar, Deed
+from apps.common.undo import DELETE, brought_back, each_answered_and_kept, remember_rows, take_deleted
 from apps.providers import budget_words, selectors, services
 from apps.providers.budget_form import BudgetForm
 from apps.providers.models import Budget
@@ -67,30 +66,40 @@ def _deeds() -> list[Deed]:
     return [
         Deed("on", _("Put in force"), "ok"),
         Deed("off", _("Take out of force"), "paused", _("Take the ticked budgets out of force?"), text),
-        Deed("delete", _("Delete"), "delete", _("Delete the ticked budgets?"), text),
+        Deed(DELETE, _("Delete"), "delete", _("Delete the ticked budgets?"), text),
     ]
 
 
 @require_POST
 def budgets_bulk(request: Asked) -> HttpResponse:
     """Put the ticked budgets in force or out of it, or delete them, as far as they are the actor's to change."""
-    request.actor.must_work()
+    actor = request.actor
+    actor.must_work()
+    return each_answered_and_kept(
+        request,
+        "providers:budgets",
+        kind=KIND,
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=selectors.budgets_visible(actor),
+        do=lambda deed, budget: _do(actor, deed, budget),
+        said=_said,
+    )
 
-    def act() -> tuple[Outcome, str]:
-        deed, actor = deed_of(request, _deeds()).name, request.actor
-        ids, rows = ids_asked(request, lambda given: _found(actor, given)), selectors.budgets_visible(actor)
-        if deed == "delete":
-            return delete_each(request, KIND, rows, ids, lambda budget: services.budget_delete(actor, budget)), ""
-        outcome = do_each(rows, ids, lambda budget: services.budget_update(actor, budget, is_active=deed == "on"))
-        n = outcome.done
-        said = (
-            ngettext("%(n)s budget is in force.", "%(n)s budgets are in force.", n)
-            if deed == "on"
-            else ngettext("%(n)s budget is no longer in force.", "%(n)s budgets are no longer in force.", n)
-        )
-        return outcome, said % {"n": n}
 
-    return answered(request, "providers:budgets", act)
+def _do(actor: Actor, deed: str, budget: Budget) -> None:
+    if deed == DELETE:
+        services.budget_delete(actor, budget)
+    else:
+        services.budget_update(actor, budget, is_active=deed == "on")
+
+
+def _said(deed: str, n: int) -> str:
+    words = {
+        "on": ngettext("%(n)s budget is in force.", "%(n)s budgets are in force.", n),
+        "off": ngettext("%(n)s budget is no longer in force.", "%(n)s budgets are no longer in force.", n),
+    }
+    return words[deed] % {"n": n}
 
 
 @require_POST

@@ -16,12 +16,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.listing import Address, Chip, Select, asked_of
 from apps.common.paging import page_of
 from apps.common.searching import with_words
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers import selectors, services
 from apps.providers.management_forms import DownloadForm
 from apps.providers.models import ModelDiscovery, ModelDownload, Provider
@@ -77,28 +76,32 @@ def _deeds(state: str) -> list[Deed]:
 @require_POST
 def found_bulk(request: Asked) -> HttpResponse:
     """Take the ticked models, or ignore them."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed = deed_of(request, _deeds(STATES.NEW)).name
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        outcome = do_each(selectors.discoveries_visible(request.actor), ids, lambda row: _decide(request.actor, deed, row))
-        n = outcome.done
-        said = (
-            ngettext("%(n)s model was taken.", "%(n)s models were taken.", n)
-            if deed == "accept"
-            else ngettext("%(n)s model is not offered any more.", "%(n)s models are not offered any more.", n)
-        )
-        return outcome, said % {"n": n}
-
-    return answered(request, "providers:found", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "providers:found",
+        deeds=_deeds(STATES.NEW),
+        left_by=lambda given: _found(actor, given),
+        visible=selectors.discoveries_visible(actor),
+        do=lambda deed, row: _do(actor, deed, row),
+        said=_said,
+    )
 
 
-def _decide(actor: Actor, deed: str, row: ModelDiscovery) -> None:
+def _do(actor: Actor, deed: str, row: ModelDiscovery) -> None:
     if deed == "accept":
         async_to_sync(services.discovery_accept)(actor, row)
     else:
         services.discovery_ignore(actor, row)
+
+
+def _said(deed: str, n: int) -> str:
+    words = {
+        "accept": ngettext("%(n)s model was taken.", "%(n)s models were taken.", n),
+        "ignore": ngettext("%(n)s model is not offered any more.", "%(n)s models are not offered any more.", n),
+    }
+    return words[deed] % {"n": n}
 
 
 @require_POST

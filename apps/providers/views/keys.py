@@ -14,11 +14,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked, must_be_typed
+from apps.common.ticked import Bar, Deed, each_answered, must_be_typed
 from apps.providers import selectors, services
 from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
@@ -61,17 +60,17 @@ def _deletion() -> Deed:
 @require_POST
 def keys_bulk(request: Asked) -> HttpResponse:
     """Delete the ticked keys, as far as they are the actor's to delete."""
-    request.actor.must_work()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, [_deletion()])
-        ids = ids_asked(request, lambda given: keys_filtered(request.actor, **_asked(given)))
-        visible = selectors.keys_visible(request.actor)
-        outcome = do_each(visible, ids, lambda key: services.key_delete(request.actor, key, also_in_use=True))
-        n = outcome.done
-        return outcome, ngettext("%(n)s key was deleted.", "%(n)s keys were deleted.", n) % {"n": n}
-
-    return answered(request, "providers:keys", act)
+    actor = request.actor
+    actor.must_work()
+    return each_answered(
+        request,
+        "providers:keys",
+        deeds=[_deletion()],
+        left_by=lambda given: keys_filtered(actor, **_asked(given)),
+        visible=selectors.keys_visible(actor),
+        do=lambda _deed, key: services.key_delete(actor, key, also_in_use=True),
+        said=lambda _deed, n: ngettext("%(n)s key was deleted.", "%(n)s keys were deleted.", n) % {"n": n},
+    )
 
 
 @require_GET

@@ -15,11 +15,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput, Conflict
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked, must_be_typed
+from apps.common.ticked import Bar, Deed, each_answered, must_be_typed
 from apps.tasks.models import ABTest
 from apps.tasks.route_forms import ABForm
 from apps.tasks.route_words import shown_comparison, strategy_word, unit_word, verdict_word
@@ -62,16 +61,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def tests_bulk(request: Asked) -> HttpResponse:
     """Delete the ticked tests."""
-    request.actor.must_manage()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, _deeds())
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        outcome = do_each(ab_tests_visible(request.actor), ids, lambda test: ab_delete(request.actor, test))
-        n = outcome.done
-        return outcome, ngettext("%(n)s test was deleted.", "%(n)s tests were deleted.", n) % {"n": n}
-
-    return answered(request, "tasks:ab_tests", act)
+    actor = request.actor
+    actor.must_manage()
+    return each_answered(
+        request,
+        "tasks:ab_tests",
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=ab_tests_visible(actor),
+        do=lambda _deed, test: ab_delete(actor, test),
+        said=lambda _deed, n: ngettext("%(n)s test was deleted.", "%(n)s tests were deleted.", n) % {"n": n},
+    )
 
 
 @require_http_methods(["GET", "POST"])

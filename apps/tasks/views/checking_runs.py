@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
+from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers.models import TrialStatus
 from apps.tasks.models import ValidatorRun
 from apps.tasks.selectors.checking import run_card, runs_filtered, runs_visible
@@ -60,16 +59,17 @@ def _deeds() -> list[Deed]:
 @require_POST
 def runs_bulk(request: Asked) -> HttpResponse:
     """Delete the ticked benchmarks with their verdicts."""
-    request.actor.must_manage()
-
-    def act() -> tuple[Outcome, str]:
-        deed_of(request, _deeds())
-        ids = ids_asked(request, lambda given: _found(request.actor, given))
-        outcome = do_each(runs_visible(request.actor), ids, lambda run: run_delete(request.actor, run))
-        n = outcome.done
-        return outcome, ngettext("%(n)s benchmark was deleted.", "%(n)s benchmarks were deleted.", n) % {"n": n}
-
-    return answered(request, "tasks:checking_runs", act)
+    actor = request.actor
+    actor.must_manage()
+    return each_answered(
+        request,
+        "tasks:checking_runs",
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=runs_visible(actor),
+        do=lambda _deed, run: run_delete(actor, run),
+        said=lambda _deed, n: ngettext("%(n)s benchmark was deleted.", "%(n)s benchmarks were deleted.", n) % {"n": n},
+    )
 
 
 @require_GET

@@ -15,13 +15,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor
-from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
-from apps.common.undo import brought_back, delete_each, remember_rows, take_deleted
+from apps.common.ticked import Bar, Deed
+from apps.common.undo import DELETE, brought_back, each_answered_and_kept, remember_rows, take_deleted
 from apps.providers.views.exchange import taken_in
 from apps.tasks.engine.routing.escalate import DEFAULT_RULES
 from apps.tasks.models import EscalationRule, Trigger
@@ -69,30 +68,40 @@ def _deeds() -> list[Deed]:
     return [
         Deed("on", _("Put in force"), "ok"),
         Deed("off", _("Take out of force"), "paused"),
-        Deed("delete", _("Delete"), "delete", _("Delete the ticked rules?"), text),
+        Deed(DELETE, _("Delete"), "delete", _("Delete the ticked rules?"), text),
     ]
 
 
 @require_POST
 def rules_bulk(request: Asked) -> HttpResponse:
     """Put the ticked rules in force or out of it, or delete them."""
-    request.actor.must_manage()
+    actor = request.actor
+    actor.must_manage()
+    return each_answered_and_kept(
+        request,
+        "tasks:rules",
+        kind=KIND,
+        deeds=_deeds(),
+        left_by=lambda given: _found(actor, given),
+        visible=rules_visible(actor),
+        do=lambda deed, rule: _do(actor, deed, rule),
+        said=_said,
+    )
 
-    def act() -> tuple[Outcome, str]:
-        deed = deed_of(request, _deeds()).name
-        ids, rows = ids_asked(request, lambda given: _found(request.actor, given)), rules_visible(request.actor)
-        if deed == "delete":
-            return delete_each(request, KIND, rows, ids, lambda rule: services.rule_delete(request.actor, rule)), ""
-        outcome = do_each(rows, ids, lambda rule: services.rule_update(request.actor, rule, is_active=deed == "on"))
-        n = outcome.done
-        said = (
-            ngettext("%(n)s rule is in force.", "%(n)s rules are in force.", n)
-            if deed == "on"
-            else ngettext("%(n)s rule is no longer in force.", "%(n)s rules are no longer in force.", n)
-        )
-        return outcome, said % {"n": n}
 
-    return answered(request, "tasks:rules", act)
+def _do(actor: Actor, deed: str, rule: EscalationRule) -> None:
+    if deed == DELETE:
+        services.rule_delete(actor, rule)
+    else:
+        services.rule_update(actor, rule, is_active=deed == "on")
+
+
+def _said(deed: str, n: int) -> str:
+    words = {
+        "on": ngettext("%(n)s rule is in force.", "%(n)s rules are in force.", n),
+        "off": ngettext("%(n)s rule is no longer in force.", "%(n)s rules are no longer in force.", n),
+    }
+    return words[deed] % {"n": n}
 
 
 @require_POST
