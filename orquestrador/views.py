@@ -6,8 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
+from apps.accounts.actor import Asked
 from apps.providers.models import AIModel
-from apps.tasks.views import Asked, dashboard
+from apps.tasks.views import dashboard
 from orquestrador import wizard
 from orquestrador.sources import settings_shown
 

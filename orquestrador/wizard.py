@@ -12,7 +12,7 @@ from decimal import Decimal
 from asgiref.sync import async_to_sync
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.accounts.models import Team
 from apps.common.db import in_db, release_connections
 from apps.common.errors import BadInput, OrquestradorError
@@ -39,12 +39,6 @@ from apps.tasks.services import task_create
 LONGEST_QUESTION = 500
 MOST_ANSWER_TOKENS = 300
 ROLES = ("planner", "executor", "validator", "tie_breaker")
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 class BudgetForm(forms.Form):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Role, Team, User
@@ -42,3 +43,10 @@ class Actor:
         self.must_work()
         if owner_id != self.user.pk and not self.can_manage:
             raise NotAllowed(_("Only the person who made this, or an admin, can change it."))
+
+
+class Asked(HttpRequest):
+    """A request of somebody signed in, as the middleware gives it to the pages."""
+
+    actor: Actor
+    user: User

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.accounts import selectors, services
-from apps.accounts.actor import Actor
-from apps.accounts.models import Invitation, Membership, Notification, Role, User
+from apps.accounts.actor import Actor, Asked
+from apps.accounts.models import Invitation, Membership, Notification, Role
 from apps.common.bulk import MOST, Outcome
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
@@ -51,15 +51,8 @@ KIND_WORDS = {
 }
 
 
-class AskedBy(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
-    user: User
-
-
 # ── people ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def members_listed(request: AskedBy) -> dict[str, Any]:
+def members_listed(request: Asked) -> dict[str, Any]:
     """A page of the team's people as they were asked for."""
     asked = asked_of(request.GET, MEMBER_FILTERS)
     order = MEMBER_ORDERS.get(asked["order"], MEMBER_ORDERS[""])
@@ -81,7 +74,7 @@ def _members(actor: Actor, given: QueryDict) -> QuerySet[Membership]:
 
 
 @require_GET
-def members_export(request: AskedBy) -> StreamingHttpResponse:
+def members_export(request: Asked) -> StreamingHttpResponse:
     """The people whom the filters leave; for admins."""
     request.actor.must_manage()
     rows = _members(request.actor, request.GET)
@@ -101,7 +94,7 @@ def _member(row: Membership) -> dict[str, Any]:
 
 # ── invitations ───────────────────────────────────────────────────────────────────────────────────────────────────
 @require_GET
-def invitation_list(request: AskedBy) -> HttpResponse:
+def invitation_list(request: Asked) -> HttpResponse:
     request.actor.must_manage()
     asked = asked_of(request.GET, INVITATION_FILTERS)
     page = page_of(_invitations(request.actor, request.GET), ordering=("-created_at",), cursor=request.GET.get("cursor", ""))
@@ -129,7 +122,7 @@ def _invitation_deeds() -> list[Deed]:
 
 
 @require_POST
-def invitations_bulk(request: AskedBy) -> HttpResponse:
+def invitations_bulk(request: Asked) -> HttpResponse:
     """Withdraw the ticked invitations."""
     actor = request.actor
     actor.must_manage()
@@ -146,7 +139,7 @@ def invitations_bulk(request: AskedBy) -> HttpResponse:
 
 # ── notifications ─────────────────────────────────────────────────────────────────────────────────────────────────
 @require_GET
-def notification_list(request: AskedBy) -> HttpResponse:
+def notification_list(request: Asked) -> HttpResponse:
     """The bell's list as a fragment for htmx; else a page with all of them, narrowed by its address."""
     unread = selectors.notifications_unread(request.actor)
     if request.headers.get("HX-Request") == "true":
@@ -181,7 +174,7 @@ def _note_deeds() -> list[Deed]:
 
 
 @require_POST
-def notifications_bulk(request: AskedBy) -> HttpResponse:
+def notifications_bulk(request: Asked) -> HttpResponse:
     """Mark the ticked notifications as read, or throw them away."""
 
     def act() -> tuple[Outcome, str]:

@@ -17,8 +17,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts import forms, selectors, services, sessions
+from apps.accounts.actor import Asked
 from apps.accounts.errors import LinkNotUsable, SignInRefused
-from apps.accounts.lists import AskedBy, members_listed
+from apps.accounts.lists import members_listed
 from apps.accounts.middleware import TEAM_IN_SESSION, open_to_strangers
 from apps.accounts.models import Role, User
 from apps.common.errors import BadInput, OrquestradorError
@@ -131,7 +132,7 @@ def _link_not_usable(request: HttpRequest) -> HttpResponse:
 
 # ── Profile ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @require_http_methods(["GET", "POST"])
-def profile(request: AskedBy) -> HttpResponse:
+def profile(request: Asked) -> HttpResponse:
     form = forms.ProfileForm(request.POST or None, initial={"name": request.user.name})
     if form.is_valid():
         services.profile_update(request.actor, name=form.cleaned_data["name"])
@@ -142,7 +143,7 @@ def profile(request: AskedBy) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_POST
-def password(request: AskedBy) -> HttpResponse:
+def password(request: Asked) -> HttpResponse:
     form = forms.PasswordChangeForm(request.POST)
     if form.is_valid():
         try:
@@ -157,7 +158,7 @@ def password(request: AskedBy) -> HttpResponse:
 
 
 @require_POST
-def appearance(request: AskedBy) -> HttpResponse:
+def appearance(request: Asked) -> HttpResponse:
     """Set `theme` and/or `language`; answers without a body to scripts, and goes back for plain forms."""
     services.profile_update(request.actor, theme=request.POST.get("theme"), language=request.POST.get("language"))
     response = HttpResponse(status=204) if request.headers.get("X-Requested-With") else redirect(_next(request))
@@ -165,20 +166,20 @@ def appearance(request: AskedBy) -> HttpResponse:
 
 
 @require_POST
-def session_end(request: AskedBy, id: uuid.UUID) -> HttpResponse:
+def session_end(request: Asked, id: uuid.UUID) -> HttpResponse:
     sessions.end_one(selectors.access_sign_in(request.actor, id))
     return redirect("accounts:profile")
 
 
 @require_POST
-def sessions_end_others(request: AskedBy) -> HttpResponse:
+def sessions_end_others(request: Asked) -> HttpResponse:
     """Sign out everywhere else, programs too."""
     services.sessions_end_others(request.actor, keep=request.session.session_key or "")
     messages.success(request, _("Everywhere else you are signed out."))
     return redirect("accounts:profile")
 
 
-def _profile_page(request: AskedBy, *, form: Any = None, password_form: Any = None, status: int = 200) -> HttpResponse:
+def _profile_page(request: Asked, *, form: Any = None, password_form: Any = None, status: int = 200) -> HttpResponse:
     context = {
         "form": form or forms.ProfileForm(initial={"name": request.user.name}),
         "password_form": password_form or forms.PasswordChangeForm(),
@@ -191,7 +192,7 @@ def _profile_page(request: AskedBy, *, form: Any = None, password_form: Any = No
 
 # ── Team ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 @require_http_methods(["GET", "POST"])
-def team(request: AskedBy) -> HttpResponse:
+def team(request: Asked) -> HttpResponse:
     form = forms.TeamForm(request.POST or None, initial={"name": request.actor.team.name})
     if form.is_valid():
         services.team_rename(request.actor, **form.cleaned_data)
@@ -201,7 +202,7 @@ def team(request: AskedBy) -> HttpResponse:
 
 
 @require_POST
-def invite(request: AskedBy) -> HttpResponse:
+def invite(request: Asked) -> HttpResponse:
     """The page that answers shows the link, this once."""
     form = forms.InviteForm(request.POST)
     if form.is_valid():
@@ -216,13 +217,13 @@ def invite(request: AskedBy) -> HttpResponse:
 
 
 @require_POST
-def invite_revoke(request: AskedBy, id: uuid.UUID) -> HttpResponse:
+def invite_revoke(request: Asked, id: uuid.UUID) -> HttpResponse:
     services.invite_revoke(request.actor, selectors.access_invitation(request.actor, id))
     return redirect("accounts:team")
 
 
 @require_POST
-def member(request: AskedBy, id: uuid.UUID) -> HttpResponse:
+def member(request: Asked, id: uuid.UUID) -> HttpResponse:
     """`role` changes what a member may do; `remove` takes them out."""
     row = selectors.access_member(request.actor, id)
     try:
@@ -236,7 +237,7 @@ def member(request: AskedBy, id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-def team_switch(request: AskedBy) -> HttpResponse:
+def team_switch(request: Asked) -> HttpResponse:
     """Work in another of one's teams (`team`: its id)."""
     try:
         wanted = uuid.UUID(request.POST.get("team", ""))
@@ -247,7 +248,7 @@ def team_switch(request: AskedBy) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def team_new(request: AskedBy) -> HttpResponse:
+def team_new(request: Asked) -> HttpResponse:
     form = forms.TeamForm(request.POST or None)
     if form.is_valid():
         made = services.team_create(request.user, **form.cleaned_data)
@@ -256,7 +257,7 @@ def team_new(request: AskedBy) -> HttpResponse:
     return render(request, "accounts/team_new.html", {"form": form})
 
 
-def _team_page(request: AskedBy, *, status: int = 200, **more: Any) -> HttpResponse:
+def _team_page(request: Asked, *, status: int = 200, **more: Any) -> HttpResponse:
     context = {
         "form": forms.TeamForm(initial={"name": request.actor.team.name}),
         "invite_form": forms.InviteForm(),
@@ -281,7 +282,7 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def notification_open(request: AskedBy, notification_id: uuid.UUID) -> HttpResponse:
+def notification_open(request: Asked, notification_id: uuid.UUID) -> HttpResponse:
     """Marks it as read and leads to the thing, in the team whose it is."""
     note = selectors.access_notification(request.actor, notification_id)
     services.notifications_read(request.actor, only=note.public_id)
@@ -292,13 +293,13 @@ def notification_open(request: AskedBy, notification_id: uuid.UUID) -> HttpRespo
 
 
 @require_POST
-def notification_read(request: AskedBy, notification_id: uuid.UUID) -> HttpResponse:
+def notification_read(request: Asked, notification_id: uuid.UUID) -> HttpResponse:
     services.notifications_read(request.actor, only=selectors.access_notification(request.actor, notification_id).public_id)
     return redirect("accounts:notifications")
 
 
 @require_POST
-def notifications_read(request: AskedBy) -> HttpResponse:
+def notifications_read(request: Asked) -> HttpResponse:
     """All read."""
     services.notifications_read(request.actor)
     return redirect("accounts:notifications")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address
@@ -34,12 +34,6 @@ COLUMNS = (
     *("id", "name", "ending", "owner", "state", "models", "fallbacks", "requests_per_minute", "tokens_per_minute", "cuts_loops"),
     *("budget", "budget_period", "spent_in_30_days", "calls_in_30_days", "created_at", "last_used_at", "expires_at"),
 )
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 @never_cache

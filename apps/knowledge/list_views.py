@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 from rest_framework.utils.encoders import JSONEncoder
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed, each_answered
@@ -32,12 +32,6 @@ ORDER_WORDS = {
     "changed": gettext_lazy("Changed last first"),
     "newest": gettext_lazy("Newest first"),
 }
-
-
-class Asked(HttpRequest):
-    """A request of somebody who is signed in."""
-
-    actor: Actor
 
 
 @require_GET

@@ -12,10 +12,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
 from apps.knowledge import selectors, services
 from apps.knowledge.forms import KIND_CHOICES, ImportForm, TemplateForm
-from apps.knowledge.list_views import Asked
 from apps.knowledge.models import Template
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, Conflict
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
@@ -32,7 +32,7 @@ from apps.providers.key_forms import AccountForm
 from apps.providers.models import ExternalAccount
 from apps.providers.presets import choice_of, choices
 from apps.providers.selectors.accounts import accounts_filtered, vendors_of_accounts
-from apps.providers.views.parts import Asked, may_change_row
+from apps.providers.views.parts import may_change_row
 
 KIND = "accounts"
 LIMIT = 50

@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from apps.accounts.actor import Asked
 from apps.providers import selectors, services
 from apps.providers.models import AIModel, Provider
-from apps.providers.views.parts import Asked
 
 
 @require_POST

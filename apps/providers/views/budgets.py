@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
@@ -26,7 +26,6 @@ from apps.providers import budget_words, selectors, services
 from apps.providers.budget_form import BudgetForm
 from apps.providers.models import Budget
 from apps.providers.selectors.budgets import budgets_filtered
-from apps.providers.views.parts import Asked
 
 KIND = "budgets"
 LIMIT = 50

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.importing import Imported, rows_of
 from apps.providers.models import ModelRating
 from apps.providers.services import exchange
-from apps.providers.views.parts import Asked
 from apps.providers.views.specialized import specialized_found
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.listing import Address, Chip, Select, asked_of
 from apps.common.paging import page_of
@@ -24,7 +24,6 @@ from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers import selectors, services
 from apps.providers.management_forms import DownloadForm
 from apps.providers.models import ModelDiscovery, ModelDownload, Provider
-from apps.providers.views.parts import Asked
 
 LIMIT = 50
 FOUND_FILTERS = ("search", "state")

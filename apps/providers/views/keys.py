@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
@@ -23,7 +24,7 @@ from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
 from apps.providers.presets import choice_of, choices, vendor_of
 from apps.providers.selectors.keys import keys_filtered, vendors_of_keys
-from apps.providers.views.parts import Asked, may_change_row
+from apps.providers.views.parts import may_change_row
 
 LIMIT = 50
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.providers import selectors, services
 from apps.providers.adapters import load_options_of
@@ -24,7 +25,6 @@ from apps.providers.management_forms import LoadForm, ModelSettingsForm, Recomme
 from apps.providers.models import AIModel
 from apps.providers.selectors.management import STATUSES
 from apps.providers.services.fitting import fit_of
-from apps.providers.views.parts import Asked
 
 
 # ── What is asked of all ──────────────────────────────────────────────────────────────────────────────────────────────

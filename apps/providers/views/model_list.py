@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.exporting import exported
 from apps.common.listing import Address, Chip, Select, asked_of
 from apps.common.paging import page_of
@@ -23,7 +23,6 @@ from apps.providers.forms import CAPABILITY_WORDS, TIER_WORDS
 from apps.providers.models import AIModel, Provider
 from apps.providers.selectors.management import FILTERS, STATUSES
 from apps.providers.services import exchange
-from apps.providers.views.parts import Asked
 
 LIMIT = 50
 ASKED = ("status", "provider", "capability", "tier", "search")

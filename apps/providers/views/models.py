@@ -11,13 +11,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.forms import ModelForm
 from apps.providers.models import AIModel
 from apps.providers.views.breakers import model_calls_shown
 from apps.providers.views.management import management_shown
-from apps.providers.views.parts import Asked, may_change
+from apps.providers.views.parts import may_change
 from apps.providers.views.prices import prices_shown
 
 OPINIONS_SHOWN = 50

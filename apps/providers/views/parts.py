@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest
-
 from apps.accounts.actor import Actor
 from apps.common.errors import OrquestradorError
 from apps.common.models import OwnedRow
 from apps.providers.models import Provider
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 def may_change(actor: Actor, provider: Provider) -> bool:

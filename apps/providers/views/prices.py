@@ -13,12 +13,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import Conflict
 from apps.providers import selectors, services
 from apps.providers.models import AIModel
 from apps.providers.prices import Rates, units_of
 from apps.providers.services.prices import rates_of_model
-from apps.providers.views.parts import Asked
 
 
 @require_POST

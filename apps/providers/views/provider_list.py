@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.bulk import Outcome
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
@@ -27,7 +27,6 @@ from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.providers import selectors, services
 from apps.providers.models import AIModel, CreditUsage, Provider
 from apps.providers.presets import choices
-from apps.providers.views.parts import Asked
 
 LIMIT = 50
 MOST_TESTED, TESTED_AT_ONCE = 50, 8  # each test waits for a server somewhere

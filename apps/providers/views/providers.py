@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.providers import selectors, services
 from apps.providers.errors import ProviderError
@@ -21,7 +22,7 @@ from apps.providers.forms import ProviderEditForm, ProviderForm
 from apps.providers.models import Provider
 from apps.providers.presets import Choice, choice_of, choices
 from apps.providers.views.breakers import provider_calls_shown
-from apps.providers.views.parts import Asked, may_change
+from apps.providers.views.parts import may_change
 from apps.providers.views.provider_list import spend_this_month
 
 GROUPS = (

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
@@ -25,7 +25,6 @@ from apps.common.ticked import Bar, Deed, each_answered
 from apps.providers import selectors, services
 from apps.providers.models import SpecializedAI
 from apps.providers.specialized_form import SpecializedAIForm
-from apps.providers.views.parts import Asked
 
 SHOWN_WHEN_DELETED = timedelta(days=30)
 LIMIT = 50

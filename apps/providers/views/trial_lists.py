@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.bulk import Outcome
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
@@ -22,7 +23,6 @@ from apps.common.ticked import Bar, Deed, answered, deed_of, do_each, ids_asked
 from apps.common.undo import moment_of, remember_deleted, say_brought_back, take_deleted
 from apps.providers import selectors, services
 from apps.providers.models import AIModel, Benchmark, Comparison, TrialStatus
-from apps.providers.views.parts import Asked
 
 LIMIT = 25  # each is shown with the figures of all its answers
 FILTERS = ("search", "status", "mine", "order")

@@ -11,14 +11,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, Conflict, OrquestradorError
 from apps.common.undo import remember_deleted
 from apps.providers import selectors, services
 from apps.providers.models import Trial
 from apps.providers.trials.questions import QUESTIONS
 from apps.providers.trials_form import CompareForm, RatingForm
-from apps.providers.views.parts import Asked
 from apps.providers.views.trial_lists import benchmarks_listed, comparisons_listed
 
 

@@ -1,5 +1,5 @@
 """Pages of tasks and of the orchestrator. One module a story."""
 
-from apps.tasks.views.tasks import Asked, dashboard
+from apps.tasks.views.tasks import dashboard
 
-__all__ = ["Asked", "dashboard"]
+__all__ = ["dashboard"]

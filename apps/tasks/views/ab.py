@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, Conflict
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
@@ -24,7 +24,6 @@ from apps.tasks.route_forms import ABForm
 from apps.tasks.route_words import shown_comparison, strategy_word, unit_word, verdict_word
 from apps.tasks.selectors.ab import ab_result, ab_tests_filtered, ab_tests_visible, access_ab_test
 from apps.tasks.services.ab import Design, ab_create, ab_delete, ab_design, ab_stop
-from apps.tasks.views.tasks import Asked
 
 FILTERS = ("search", "status", "measure")
 FORM_FIELDS = ("name", "strategy_a", "strategy_b", "share_percent", "measure", "effect")

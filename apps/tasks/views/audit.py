@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address, asked_of
@@ -23,7 +24,6 @@ from apps.tasks.models import AuditLog
 from apps.tasks.selectors.routing import audit_visible
 from apps.tasks.services.audit import AuditProblem, audit_verify
 from apps.tasks.trace import audit_line
-from apps.tasks.views.tasks import Asked
 
 ROWS = 100
 FILTERS = ("category", "object", "actor", "since", "until")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.bulk import MOST, Outcome
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
@@ -21,7 +21,6 @@ from apps.common.ticked import Bar, Deed, answered, deed_of, ids_asked
 from apps.tasks.models import CachedAnswer
 from apps.tasks.selectors.cache import access_cached, cache_figures, cache_state, cached_card, cached_filtered
 from apps.tasks.services.cache import cache_clear, cached_remove, cached_remove_many
-from apps.tasks.views.tasks import Asked
 
 USED = (("yes", gettext_lazy("Used again")), ("no", gettext_lazy("Never used again")))
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.paging import counted
 from apps.common.ticked import must_be_typed
@@ -33,7 +34,6 @@ from apps.tasks.selectors.tasks import access_subtask, access_task
 from apps.tasks.services.validator_runs import Estimate, run_delete, run_plan, run_start, run_stop
 from apps.tasks.services.verdicts import subtask_rate, task_rate
 from apps.tasks.services.verifying import verifying_rule_delete, verifying_rule_save, verifying_rules_restore
-from apps.tasks.views.tasks import Asked
 from apps.tasks.views.try_it import chat_models
 
 RUNS_SHOWN = 10

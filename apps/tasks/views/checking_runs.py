@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
@@ -19,7 +19,6 @@ from apps.providers.models import TrialStatus
 from apps.tasks.models import ValidatorRun
 from apps.tasks.selectors.checking import run_card, runs_filtered, runs_visible
 from apps.tasks.services.validator_runs import run_delete
-from apps.tasks.views.tasks import Asked
 
 FILTERS = ("search", "status", "order")
 ORDERS: dict[str, tuple[str, ...]] = {"": ("-created_at",), "oldest": ("created_at",), "dearest": ("-cost_usd", "-created_at")}

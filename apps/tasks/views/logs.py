@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from apps.accounts.actor import Asked
 from apps.accounts.models import User
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address
@@ -30,7 +31,6 @@ from apps.tasks.selectors.logs import (
     logs_page,
     with_words,
 )
-from apps.tasks.views.tasks import Asked
 
 LEVEL_WORDS = {"error": gettext_lazy("Errors"), "warning": gettext_lazy("Warnings"), "info": gettext_lazy("Other lines")}
 PERIOD_WORDS = {

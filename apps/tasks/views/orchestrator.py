@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.paging import page_of
@@ -30,7 +31,6 @@ from apps.tasks.selectors.cache import cache_figures
 from apps.tasks.selectors.routing import access_execution, audit_of, execution_card, execution_detail, executions_visible
 from apps.tasks.selectors.routing_metrics import providers_status, routing_metrics
 from apps.tasks.services.routing import execution_rate
-from apps.tasks.views.tasks import Asked
 from apps.tasks.workings import weighed_of
 
 DAYS = (7, 30, 90)

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.common.undo import take_deleted
 from apps.providers.models import AIModel
@@ -21,7 +22,6 @@ from apps.tasks.services.cache_settings import cache_settings_update
 from apps.tasks.services.routing import routing_settings_update
 from apps.tasks.services.verifying import checking_settings_update
 from apps.tasks.views.checking import RULES
-from apps.tasks.views.tasks import Asked
 
 
 @require_http_methods(["GET", "POST"])

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address, Select, asked_of
@@ -29,7 +29,6 @@ from apps.tasks.route_words import trigger_word
 from apps.tasks.selectors.routing import access_rule, rules_filtered, rules_visible
 from apps.tasks.services import exchange
 from apps.tasks.services import routing as services
-from apps.tasks.views.tasks import Asked
 from apps.tasks.views.try_it import chat_models
 
 KIND = "rules"

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from apps.accounts.actor import Asked
 from apps.accounts.models import User
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address
@@ -24,7 +25,6 @@ from apps.tasks.selectors.spend import (
     spend_by_model,
     spend_total,
 )
-from apps.tasks.views.tasks import Asked
 
 LIMIT = 50
 PERIODS = (

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
+from apps.accounts.actor import Asked
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address, Select, asked_of
 from apps.common.searching import Searched, searched
 from apps.tasks.models import Subtask
 from apps.tasks.selectors import access_subtask
 from apps.tasks.selectors.steps import step_cards, steps_narrowed, steps_of_team
-from apps.tasks.views.tasks import Asked
 
 LIMIT = 50
 MOST = 4_000  # looked through for one page

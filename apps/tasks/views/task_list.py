@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.bulk import MOST, Outcome, ids_of
 from apps.common.errors import BadInput
 from apps.common.exporting import MOST_ROWS, exported
@@ -26,7 +26,6 @@ from apps.common.ticked import back_to
 from apps.common.undo import moment_of, remember_deleted, take_deleted
 from apps.tasks import selectors, services
 from apps.tasks.models import Priority, Task
-from apps.tasks.views.tasks import Asked
 
 CHIPS = (
     ("", gettext_lazy("All")),

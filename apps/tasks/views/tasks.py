@@ -8,12 +8,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, NotAllowed, OrquestradorError
 from apps.common.undo import remember_deleted
 from apps.providers.selectors import routable_models
@@ -26,12 +26,6 @@ from apps.tasks.workings import with_workings
 
 LOG_LIMIT = 200
 STATS_KEPT_S = 10
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 # ── Overview ──────────────────────────────────────────────────────────────────────────────────────────────────────

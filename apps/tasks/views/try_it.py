@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.accounts.actor import Asked
 from apps.common.errors import OrquestradorError
 from apps.providers.calls import Switched, Waiting
 from apps.providers.contract import ChatRequest, Delta, Message
@@ -23,7 +24,6 @@ from apps.tasks.engine.routing.types import RoutedPrompt
 from apps.tasks.form_fields import id_of
 from apps.tasks.route_forms import TryForm
 from apps.tasks.runner.routing import Asker, Finished, asker_of, prompt_for, stream_route
-from apps.tasks.views.tasks import Asked
 
 log = logging.getLogger(__name__)
 
