@@ -67,7 +67,7 @@ def claim(owner: str, room: int) -> list[int]:
 
 def question_of(pk: int) -> Question:
     """What the person said last, with all that was said before it in this branch."""
-    row = Message.objects.select_related(
+    row = Message.every.select_related(
         "conversation__specialized_ai__default_model", "conversation__owner", "wants_model", "asked_by"
     ).get(pk=pk)
     conversation, persona = row.conversation, row.conversation.specialized_ai
@@ -97,7 +97,7 @@ def _said_before(answer: Message) -> tuple[str, ...]:
 
 def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]]:
     """What was said up to the answer, oldest first, and the files of each message."""
-    rows = {row.pk: row for row in answer.conversation.messages.filter(pk__lt=answer.pk)}
+    rows = {row.pk: row for row in Message.every.filter(conversation=answer.conversation_id, pk__lt=answer.pk)}
     branch: list[Message] = []
     at = answer.parent_id
     while at is not None:
@@ -112,7 +112,7 @@ def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]
 
 @transaction.atomic
 def keep_texts(owner: str, texts: dict[int, str], running: list[int], *, renew: bool) -> set[int]:
-    """Store what has come of all answers that this process writes, and give those that are to end: stopped, deleted, taken."""
+    """Store what has come of all answers that this process writes, and give those that are to end: stopped, removed, taken."""
     mine = Message.objects.filter(pk__in=running, lease_owner=owner, status=Message.Status.STREAMING)
     found = dict(mine.values_list("pk", "stop_asked"))
     _put_texts([(text, pk) for pk, text in texts.items() if pk in found])
@@ -155,7 +155,7 @@ def answered(owner: str, pk: int, text: str, end: Finished) -> bool:
 @transaction.atomic
 def ended_early(owner: str, pk: int, text: str, *, status: str, error_code: str = "", error: str = "") -> bool:
     """It was stopped or failed: what had come stays, with what was paid for it."""
-    row = Message.objects.filter(pk=pk).first()
+    row = Message.every.filter(pk=pk).first()
     if row is None:
         return False
     facts = _paid_for(row)
@@ -180,7 +180,7 @@ def _paid_for(row: Message) -> dict[str, Any]:
 
 
 def _end(owner: str, pk: int, **facts: Any) -> bool:
-    mine = Message.objects.filter(pk=pk, lease_owner=owner, status=Message.Status.STREAMING)
+    mine = Message.every.filter(pk=pk, lease_owner=owner, status=Message.Status.STREAMING)
     ended = {"lease_owner": "", "lease_until": None, "finished_at": timezone.now()}
     return bool(mine.update(**facts, **ended))
 
@@ -197,18 +197,18 @@ def notes_keep(message: Message, notes: list[dict[str, Any]]) -> None:
 
 
 def lease_renew(owner: str, keys: list[int]) -> None:
-    Message.objects.filter(pk__in=keys, lease_owner=owner).update(lease_until=lease_end())
+    Message.every.filter(pk__in=keys, lease_owner=owner).update(lease_until=lease_end())
 
 
 def interrupted_give_up() -> list[Message]:
     """Answers whose worker died: marked, with what had come and about what it cost. Gives those that were marked here."""
-    rows = Message.objects.abandoned().filter(status=Message.Status.STREAMING)
+    rows = Message.every.abandoned().filter(status=Message.Status.STREAMING)
     return [row for row in rows.select_related("conversation", "model__provider") if _give_up(row)]
 
 
 @transaction.atomic
 def _give_up(row: Message) -> bool:
-    mine = Message.objects.filter(pk=row.pk, lease_owner=row.lease_owner, lease_until__lt=timezone.now())
+    mine = Message.every.filter(pk=row.pk, lease_owner=row.lease_owner, lease_until__lt=timezone.now())
     if not mine.update(lease_owner=STOPPED_WITH_WORKER, lease_until=lease_end()):
         return False
     row.refresh_from_db(fields=["content"])

@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.middleware import PERSON_HEADER
-from apps.chat import attaching, rating, selectors, services
+from apps.chat import attaching, rating, removing, selectors, services
 from apps.chat import serializers as shapes
 from apps.chat.errors import OtherPerson
 from apps.chat.models import Attachment, Conversation, Message
@@ -108,9 +108,7 @@ class ConversationsViewSet(ChatViewSet):
         conversation = self.get_object()
         asked = shapes.NewMessageSerializer(data=request.data, context=self.get_serializer_context())
         asked.is_valid(raise_exception=True)
-        question, answer = services.message_send(self.actor, conversation, **asked.validated_data)
-        said = {"question": selectors.message_json(question), "answer": selectors.message_json(answer)}
-        return Response(said, status.HTTP_201_CREATED)
+        return _sent(*services.message_send(self.actor, conversation, **asked.validated_data))
 
     @extend_schema(request={"multipart/form-data": shapes.UploadSerializer}, responses={201: shapes.AttachmentSerializer})
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser], filterset_class=None)
@@ -146,6 +144,28 @@ class MessagesViewSet(ChatViewSet):
     queryset = Message.objects.all()
     serializer_class = shapes.MessageSerializer
     search_fields = ("content",)
+
+    @extend_schema(request=shapes.EditedMessageSerializer, responses={201: shapes.SentSerializer})
+    @idempotent
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Say it differently: a message beside this one, with an answer of its own. What was said stays, with its answers."""
+        row = self.get_object()
+        asked = shapes.EditedMessageSerializer(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        facts = {"attachments": list(row.files.all()), **asked.validated_data}
+        return _sent(*services.message_send(self.actor, row.conversation, **facts, instead_of=row))
+
+    @extend_schema(responses={200: shapes.RemovedSerializer})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Take it out, with all that lies below it in every branch; for a day `restore` brings it back. Costs stay on record."""
+        count = removing.message_remove(self.actor, self.get_object())
+        return Response({"removed": count, "message": removing.removed_words(count)})
+
+    @extend_schema(request=None, responses=shapes.MessageSerializer)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, id: str) -> Response:
+        """Bring back what was removed with it less than a day ago."""
+        return self._answer(removing.message_restore(self.actor, selectors.access_removed_message(self.actor, id)))
 
     @extend_schema(request=None, responses=shapes.MessageSerializer)
     @action(detail=True, methods=["post"])
@@ -216,6 +236,11 @@ class AttachmentsViewSet(ChatViewSet):
     def content(self, request: Request, id: str) -> HttpResponse:
         """The image, or the text that was read from the file."""
         return file_response(self.get_object())
+
+
+def _sent(question: Message, answer: Message) -> Response:
+    said = {"question": selectors.message_json(question), "answer": selectors.message_json(answer)}
+    return Response(said, status.HTTP_201_CREATED)
 
 
 def file_response(file: Attachment) -> HttpResponse:

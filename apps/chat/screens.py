@@ -116,8 +116,14 @@ class Shown:
             row.model_name,
             row.notes,
             row.check_result,
+            self.is_unanswered,
         )
         return f"{zlib.crc32(repr((seen, self.is_queued_behind)).encode()):08x}"
+
+    @property
+    def is_unanswered(self) -> bool:
+        """A question whose answers were removed."""
+        return not self.message.is_answer and not self.turn.has_reply
 
     @property
     def mark(self) -> str:

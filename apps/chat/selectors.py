@@ -41,7 +41,7 @@ def attachments_visible(actor: Actor) -> QuerySet[Attachment]:
     """Mine, and those of conversations that I may read."""
     mine = Q(owner=actor.user) & Q(conversation__deleted_at=None)
     shared = Q(message__isnull=False, conversation__is_shared=True, conversation__deleted_at=None)
-    return Attachment.objects.filter(mine | shared, team=actor.team).defer("data")
+    return Attachment.objects.filter(mine | shared, team=actor.team, message__removed_at=None).defer("data")
 
 
 def access_conversation(actor: Actor, public_id: UUID | str) -> Conversation:
@@ -57,6 +57,21 @@ def access_deleted_conversation(actor: Actor, public_id: UUID | str) -> Conversa
 
 def access_message(actor: Actor, public_id: UUID | str) -> Message:
     return _found(messages_visible(actor), public_id, _("There is no such message."))
+
+
+def access_removed_message(actor: Actor, public_id: UUID | str) -> Message:
+    """One of mine that was removed a short while ago and can be brought back."""
+    rows = Message.every.filter(conversation__owner=actor.user, conversation__team=actor.team, conversation__deleted_at=None)
+    rows = rows.filter(removed_at__isnull=False).select_related("conversation__owner", "model", "execution", "parent")
+    return _found(rows, public_id, _("There is no such message."))
+
+
+def was_removed(conversation: Conversation, public_id: str) -> bool:
+    """Whether that was a message of the conversation a short while ago."""
+    try:
+        return bool(_found(Message.every.filter(conversation=conversation).exclude(removed_at=None), public_id, ""))
+    except NotFound:
+        return False
 
 
 def access_attachment(actor: Actor, public_id: UUID | str) -> Attachment:
@@ -104,6 +119,7 @@ class Turn:
 
     message: Message
     siblings: tuple[UUID, ...]
+    has_reply: bool = True
 
     @property
     def number(self) -> int:
@@ -144,7 +160,7 @@ def thread_of(conversation: Conversation, *, before: UUID | None = None, limit: 
     start = max(0, end - limit)
     shown = Message.objects.select_related("conversation", "parent", "model", "execution").defer(*_HEAVY)
     rows = shown.in_bulk(path[start:end])
-    turns = tuple(Turn(rows[pk], tuple(children[places[pk][1]])) for pk in path[start:end] if pk in rows)
+    turns = tuple(Turn(rows[pk], tuple(children[places[pk][1]]), pk in children) for pk in path[start:end] if pk in rows)
     return Thread(turns, ids[start] if start else None)
 
 
@@ -152,7 +168,7 @@ def _path(places: Mapping[int, tuple[UUID, int | None]], end: int | None) -> lis
     if end not in places:
         end = max(places, default=None)
     path: list[int] = []
-    while end is not None:
+    while end is not None and end in places:
         path.append(end)
         end = places[end][1]
     return path[::-1]

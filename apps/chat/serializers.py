@@ -76,6 +76,18 @@ class NewMessageSerializer(serializers.Serializer):
     instead_of = PublicIdField(access=selectors.access_message, required=False, allow_null=True)
 
 
+class EditedMessageSerializer(serializers.Serializer):
+    content = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    attachments = serializers.ListField(
+        child=PublicIdField(access=selectors.access_attachment), required=False, help_text="Without it the files stay."
+    )
+
+
+class RemovedSerializer(serializers.Serializer):
+    removed = serializers.IntegerField(help_text="How many messages went, this one among them.")
+    message = serializers.CharField(help_text="The same for people.")
+
+
 class SentSerializer(serializers.Serializer):
     question = MessageSerializer()
     answer = MessageSerializer()

@@ -17,7 +17,7 @@ from apps.chat.attaching import attach, attached_json, check_attached, must_be_m
 from apps.chat.models import Attachment, Conversation, Message
 from apps.chat.selectors import leaf_below
 from apps.common.db import again_after_deadlock
-from apps.common.errors import BadInput, Conflict
+from apps.common.errors import BadInput, Conflict, NotFound
 from apps.providers.models import AIModel
 
 LONGEST_CHARS = 400_000
@@ -71,7 +71,7 @@ def conversation_delete(actor: Actor, conversation: Conversation) -> None:
     must_be_mine(actor, conversation)
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=timezone.now())
     for message in conversation.messages.filter(status__in=Message.UNFINISHED):
-        _ask_to_stop(message)
+        ask_to_stop(message)
     wire.tell_on_commit(conversation, "deleted")
     wire.tell_list_on_commit(actor.user, conversation)
 
@@ -84,11 +84,12 @@ def conversation_restore(actor: Actor, conversation: Conversation) -> Conversati
 
 
 def conversations_purge() -> int:
-    """Remove for good what was deleted more than a day ago, and files that were never sent. Gives how many rows went."""
+    """Clear away what was deleted or removed more than a day ago, and files that were never sent. Gives how many rows went."""
     past = timezone.now() - UNDO_FOR
     gone, _rows = Conversation.objects.filter(deleted_at__lt=past).delete()
+    removed, _rows = Message.every.filter(removed_at__lt=past).delete()
     unsent, _rows = Attachment.objects.filter(message=None, created_at__lt=past).delete()
-    return gone + unsent
+    return gone + removed + unsent
 
 
 # ── Messages ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -113,6 +114,7 @@ def message_send(
     must_see(actor, asked_model(conversation), [file.kind for file in attachments])
     if instead_of is not None and (instead_of.is_answer or instead_of.conversation_id != conversation.pk):
         raise BadInput(_("Only what a person said here can be sent anew."), field="instead_of")
+    _must_stand(instead_of)
     parent_id = instead_of.parent_id if instead_of else conversation.current_id
     question = Message.objects.create(
         conversation=conversation,
@@ -145,8 +147,10 @@ def message_regenerate(actor: Actor, message: Message, *, model: AIModel | AsCho
         raise Conflict(_("It is still being answered. Stop it first."))
     wanted = asked_model(conversation) if isinstance(model, AsChosen) else model
     must_see(actor, wanted, [file["kind"] for file in question.attachments])
+    conversation = Conversation.objects.select_for_update().get(pk=conversation.pk)
+    _must_stand(question)
     answer = _answer_to(actor, question, wanted.pk if wanted else None, is_again=True)
-    _move_to(Conversation.objects.select_for_update().get(pk=conversation.pk), answer)
+    _move_to(conversation, answer)
     wire.ring_on_commit()
     wire.tell_on_commit(conversation, "added", message_id=str(answer.public_id))
     wire.tell_list_on_commit(actor.user, conversation)
@@ -157,7 +161,7 @@ def message_regenerate(actor: Actor, message: Message, *, model: AIModel | AsCho
 def message_stop(actor: Actor, message: Message) -> Message:
     """Have the answer end where it is. What has come stays, and what it cost is counted."""
     must_be_mine(actor, message.conversation)
-    _ask_to_stop(message)
+    ask_to_stop(message)
     message.refresh_from_db()
     return message
 
@@ -205,6 +209,12 @@ def asked_model(conversation: Conversation) -> AIModel | None:
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _must_stand(message: Message | None) -> None:
+    """NotFound where it was removed since it was looked up."""
+    if message is not None and not Message.objects.filter(pk=message.pk).exists():
+        raise NotFound(_("There is no such message."))
+
+
 def _check_content(content: str, attachments: Sequence[Attachment]) -> None:
     if not content and not attachments:
         raise BadInput(_("Write something, or attach a file."), field="content")
@@ -231,7 +241,7 @@ def _move_to(conversation: Conversation, answer: Message) -> None:
     conversation.save(update_fields=["current", "last_message_at", "title", "updated_at"])
 
 
-def _ask_to_stop(message: Message) -> None:
+def ask_to_stop(message: Message) -> None:
     """One that waits is stopped here and now; one that is being written, by its worker, who hears of it over the live wire."""
     waiting = Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED)
     if waiting.update(status=Message.Status.STOPPED, finished_at=timezone.now(), cost_usd=0):

@@ -89,7 +89,7 @@ def verdict_of(opinion: SecondOpinion, cost_usd: Decimal | None) -> dict[str, An
 
 
 def _prepared(pk: int) -> tuple[Asker, RoutedPrompt, Attempt, Ready]:
-    row = Message.objects.select_related("execution", "conversation", "model__provider", "asked_by").get(pk=pk)
+    row = Message.every.select_related("execution", "conversation", "model__provider", "asked_by").get(pk=pk)
     if row.execution is None:
         raise Conflict(_("How this answer came about is no longer on record, so it cannot be checked. Ask anew."))
     asker = Asker(row.conversation.team_id, row.asked_by_id, source="chat", actor_name=str(row.asked_by or ""))
@@ -107,7 +107,7 @@ def _last_call() -> int:
 
 def _paid(pk: int, *, after: int) -> Decimal | None:
     """What this answer's calls after that one have cost; None where a price is unknown."""
-    row = Message.objects.select_related("execution").get(pk=pk)
+    row = Message.every.select_related("execution").get(pk=pk)
     linked = row.execution.public_id if row.execution else None
     costs = list(CreditUsage.objects.filter(linked_execution=linked, pk__gt=after).values_list("cost_usd", flat=True))
     known = [cost for cost in costs if cost is not None]
@@ -116,7 +116,7 @@ def _paid(pk: int, *, after: int) -> Decimal | None:
 
 def _keep(owner: str, pk: int, state: str, result: dict[str, Any]) -> None:
     """The answer's confidence becomes that of the check; its execution keeps the one that it had when it was given."""
-    mine = Message.objects.filter(pk=pk, lease_owner=owner, check_state="running")
+    mine = Message.every.filter(pk=pk, lease_owner=owner, check_state="running")
     changed: dict[str, Any] = {"check_state": state, "check_result": result, "lease_owner": "", "lease_until": None}
     if "confidence" in result:
         changed["confidence"] = Decimal(str(result["confidence"]))
@@ -130,5 +130,5 @@ def failed(owner: str, pk: int) -> None:
 
 def give_up() -> int:
     """Checks whose worker died wait again."""
-    lost = Message.objects.filter(check_state="running", lease_until__lt=timezone.now())
+    lost = Message.every.filter(check_state="running", lease_until__lt=timezone.now())
     return lost.update(check_state="queued", lease_owner="", lease_until=None)

@@ -8,13 +8,13 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.accounts.actor import Actor
+from apps.accounts.actor import Actor, Asked
 from apps.chat import screens, selectors, services
 from apps.chat.models import Conversation, Message
 from apps.common.errors import BadInput, NotFound, OrquestradorError
@@ -22,12 +22,6 @@ from apps.providers.selectors import has_only_practice_models
 
 MOST_AT_ONCE = 200
 _HAVE = re.compile(r"[0-9a-f]{8}:[0-9a-f]{8}")
-
-
-class Asked(HttpRequest):
-    """A request of somebody signed in."""
-
-    actor: Actor
 
 
 # ── Pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +198,7 @@ def _address(asked: dict[str, str], cursor: str | None, *, is_empty: bool = Fals
 
 def _shown(request: Asked, conversation: Conversation) -> dict[str, Any]:
     before = _message_of(request, conversation, "before")
-    at = _message_of(request, conversation, "at")
+    at = _branch_asked(request, conversation)
     screen = screens.screen_of(
         request.actor,
         conversation,
@@ -217,6 +211,16 @@ def _shown(request: Asked, conversation: Conversation) -> dict[str, Any]:
 def _about(request: Asked, conversation: Conversation) -> dict[str, Any]:
     is_mine = conversation.owner_id == request.actor.user.pk
     return {"conversation": conversation, "is_mine": is_mine, "may_write": is_mine and request.actor.can_work}
+
+
+def _branch_asked(request: Asked, conversation: Conversation) -> Message | None:
+    """None as well where the message was removed: a page that shows its branch goes on with the one that is shown to all."""
+    try:
+        return _message_of(request, conversation, "at")
+    except NotFound:
+        if selectors.was_removed(conversation, request.GET["at"]):
+            return None
+        raise
 
 
 def _message_of(request: Asked, conversation: Conversation, name: str) -> Message | None:

@@ -60,6 +60,14 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   submit();
 });
+// From an empty field the up arrow leads to the last thing that was said, to say it differently.
+text.addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowUp" || text.value || event.isComposing || event.shiftKey) return;
+  const last = [...document.querySelectorAll(".turn-user:not(.is-pending) [data-edit]")].at(-1);
+  if (!last) return;
+  event.preventDefault();
+  last.click();
+});
 text.addEventListener("input", () => {
   fit();
   complain("");

@@ -1,8 +1,8 @@
 // What was written and has not reached the server yet. It lies in the browser's storage with a key of its own, so that it is
 // sent once, however often the connection, the page or the session breaks off on the way.
 
-import { ask, newKey, page, Problem, recall, remember } from "orq/chat-net";
-import { refresh, toEnd, turnOf, turnsBox } from "orq/chat-thread";
+import { ask, newKey, page, part, Problem, recall, remember } from "orq/chat-net";
+import { afterChange, refresh, toEnd, turnOf, turnsBox } from "orq/chat-thread";
 
 const NAME = `orq:outbox:${page.person}`;
 const WAITS_MS = [1000, 2000, 5000, 15_000];
@@ -97,8 +97,19 @@ function refused(entry, problem) {
 // ── On the page ─────────────────────────────────────────────────────────────────────────────────────────────────────
 export function show() {
   box.replaceChildren(...mine().map(drawn));
-  document.querySelector("[data-start]")?.toggleAttribute("hidden", mine().length > 0 || turnsBox().children.length > 0);
+  start();
 }
+
+// What an empty conversation shows; also of one that became empty.
+async function start() {
+  const isEmpty = () => !mine().length && !turnsBox().children.length;
+  if (isEmpty() && page.id && !document.querySelector("[data-start]")) {
+    const fresh = (await part(`${page.url}${page.id}/`))?.querySelector("[data-start]");
+    if (fresh && !document.querySelector("[data-start]")) box.before(document.importNode(fresh, true));
+  }
+  document.querySelector("[data-start]")?.toggleAttribute("hidden", !isEmpty());
+}
+afterChange(start);
 
 function drawn(entry) {
   const turn = template.content.cloneNode(true).firstElementChild;

@@ -1,4 +1,4 @@
-// What can be done with one message: copy, edit, answer anew, other branches, stop, check, thumbs.
+// What can be done with one message: copy, edit, answer anew, other branches, stop, check, thumbs, remove.
 
 import { ask, page, Problem } from "orq/chat-net";
 import { pickForOne } from "orq/chat-picker";
@@ -16,6 +16,7 @@ const DEEDS = {
   edit: (id, turn) => edit(turn),
   branch: (id, turn, target) => branch(target.dataset.branch),
   thumb: (id, turn, target) => thumb(id, target),
+  remove: (id, turn) => remove(id, turn),
 };
 const SELECTOR = Object.keys(DEEDS).map((name) => `[data-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}]`).join(",");
 
@@ -56,6 +57,32 @@ async function branch(message) {
   await ask("POST", `${page.url}${page.id}/branch/`, { form });
   await refresh();
   document.getElementById(`m-${message}`)?.querySelector("[data-branch]")?.focus();
+}
+
+// What went, and how many lay below it, the server says; until that is closed it can be taken back.
+async function remove(id, turn) {
+  const before = turn.previousElementSibling;
+  const { message } = await ask("DELETE", `${page.api}messages/${id}/`);
+  await refresh();
+  document.dispatchEvent(new CustomEvent("orq:chat-changed"));
+  document.querySelector(".toast:has([data-put-back])")?.remove();
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "link-button undo", textContent: page.textUndo });
+  button.dataset.putBack = id;
+  const words = document.createElement("span");
+  words.append(message, " ", button);
+  const box = toast(words, { tone: "ok", keep: true });
+  button.addEventListener("click", () => {
+    box.remove();
+    tried(putBack(id));
+  });
+  (before?.isConnected ? before.querySelector("[data-copy-answer]") : document.querySelector("[data-text]"))?.focus();
+}
+
+async function putBack(id) {
+  await ask("POST", `${page.api}messages/${id}/restore/`);
+  await refresh();
+  document.dispatchEvent(new CustomEvent("orq:chat-changed"));
+  document.getElementById(`m-${id}`)?.querySelector("[data-copy-answer]")?.focus();
 }
 
 async function thumb(id, button) {
