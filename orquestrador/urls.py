@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from apps.accounts.views import admin_sign_in
+from apps.accounts.views.sign_in import admin_sign_in
 
 handler400 = "apps.common.problems.bad_request"
 handler403 = "apps.common.problems.permission_denied"
