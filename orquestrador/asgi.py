@@ -15,12 +15,13 @@ from servestatic import ServeStaticASGI  # noqa: E402
 
 from apps.common.uploads import UploadLimits  # noqa: E402
 from apps.gateway.app import GatewayApp  # noqa: E402
+from orquestrador import uploads  # noqa: E402
 from orquestrador.routing import sockets  # noqa: E402
 
-uploads = UploadLimits(django_application, {r"/api/conversations/[^/]+/attachments/": settings.ORQ_ATTACHED_MOST_MB * 2**20})
+limited = UploadLimits(django_application, uploads.FILES, otherwise=uploads.OTHERWISE)
 gateway = GatewayApp(
     ServeStaticASGI(
-        uploads,
+        limited,
         root=settings.STATIC_ROOT,
         prefix=settings.STATIC_URL,
         max_age=31_536_000,

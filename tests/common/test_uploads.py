@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from django.urls import reverse
 
 from apps.common.uploads import AROUND_BYTES, UploadLimits
+from orquestrador.uploads import FILES
 
-MOST = 20 * 2**20
+MOST, MOST_ELSEWHERE = 20 * 2**20, 30 * 2**20
 PIECE = bytes(2**16)
 
 
 class Client:
     """Sends `pieces` pieces of a body, and keeps how many were asked for and what was answered."""
 
-    def __init__(self, pieces: int, *, told: int | None = None) -> None:
+    def __init__(self, pieces: int, *, told: int | None = None, **headers: str) -> None:
         self.pieces, self.taken, self.answers = pieces, 0, []
         self.headers = [] if told is None else [(b"content-length", str(told).encode())]
+        self.headers += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
 
     async def receive(self) -> dict:
         self.taken += 1
@@ -27,8 +31,8 @@ class Client:
         self.answers.append(event)
 
     async def upload(self, path: str = "/files/") -> None:
-        scope = {"type": "http", "path": path, "headers": self.headers}
-        await UploadLimits(reads_all, {"/files/": MOST})(scope, self.receive, self.send)
+        scope = {"type": "http", "method": "POST", "path": path, "headers": self.headers}
+        await UploadLimits(reads_all, {"/files/": MOST}, otherwise=MOST_ELSEWHERE)(scope, self.receive, self.send)
 
     @property
     def status(self) -> int:
@@ -69,7 +73,27 @@ async def test_what_is_within_the_limit_passes():
 
 
 @pytest.mark.asyncio
-async def test_other_addresses_are_let_alone():
+@pytest.mark.parametrize("told", [None, 10, 40 * 2**20])
+async def test_whatever_is_sent_elsewhere_has_a_limit_too(told):
     client = Client(400)
     await client.upload("/elsewhere/")
     assert client.status == 201 and client.taken == 400
+    client = Client(640, told=told)
+    await client.upload("/elsewhere/")
+    assert client.status == 413 and json.loads(client.answers[1]["body"])["code"] == "too_large"
+
+
+@pytest.mark.asyncio
+async def test_a_browser_that_sends_a_little_too_much_is_heard_to_the_end_and_shown_a_page_in_its_language():
+    client = Client(330, told=330 * len(PIECE), accept="text/html,*/*;q=0.8", accept_language="pt-BR")
+    await client.upload()
+    assert client.status == 413 and client.taken == 330
+    page = client.answers[1]["body"].decode()
+    assert '<html lang="pt-br"' in page and "Este arquivo" in page and "data-problem" in page
+
+
+def test_every_address_that_takes_a_file_has_its_limit():
+    """What Django answers where a file is too large is only a page with words: by then the file is on the disk."""
+    for view in ("providers:prices_import", "providers:specialized_import", "tasks:rules_import", "knowledge:templates_import"):
+        path = reverse(view)
+        assert any(re.fullmatch(pattern, path) for pattern in FILES), path
