@@ -57,7 +57,7 @@ async def made_ready(question: Question, prompt: RoutedPrompt, wanted: asyncio.E
     note says why. Raises what `load_start` raises, and Conflict for a load that failed or was given up.
     """
     first, others = await in_db(_sleeping, question, prompt)
-    if first is None or await _is_in_memory(first):
+    if first is None or await _is_in_memory(first) or await cache_has(question.asker, prompt, first.family):
         return Made(prompt.forced_model)
     alternative = await _first_awake(others)
     try:
@@ -86,7 +86,7 @@ def _sleeping(question: Question, prompt: RoutedPrompt) -> tuple[AIModel | None,
     if all(_was_seen(row) for row in rows):
         return None, []
     first, others = foresee(question.asker, prompt)
-    if first is None or not _is_loadable(first) or _was_seen(first) or cache_has(question.asker, prompt):
+    if first is None or not _is_loadable(first) or _was_seen(first):
         return None, []
     return AIModel.objects.select_related("provider__key").get(pk=first.pk), others
 

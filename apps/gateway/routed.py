@@ -13,10 +13,11 @@ from apps.gateway.admission import Admitted
 from apps.gateway.converting import SharedCalls
 from apps.gateway.dialects.base import Asked, Dialect, Evidence, Writer, encode
 from apps.gateway.holds import PURPOSE
+from apps.gateway.loops import cut_as_json
 from apps.gateway.names import ROUTED, Catalogue, catalogue_of
 from apps.gateway.passing import question_tokens
 from apps.gateway.wire import Exchange, Outbox
-from apps.providers.contract import ChatRequest, Completion, Delta
+from apps.providers.contract import Completion, Delta
 from apps.tasks.engine.routing.types import StrategyName
 from apps.tasks.runner.executions import Asker
 from apps.tasks.runner.routing import Finished, Item, prompt_for, stream_route
@@ -40,18 +41,18 @@ async def route_it(exchange: Exchange, who: Admitted, asked: Asked, dialect: Dia
     catalogue = await catalogue_of(who.team_pk)
     asker = Asker(who.team_pk, who.owner_pk, who.key_id, PURPOSE, str(who.actor.user), _models_for(who, catalogue))
     is_verified = asked.model == "orq/verified"
-    shows_draft = bool(asked.options.get("stream_draft")) if is_verified else True
+    is_held = (is_verified and not asked.options.get("stream_draft")) or request.json_schema is not None
     prompt = prompt_for(
         request,
         strategy=_STRATEGIES[asked.model],
         verify=is_verified,
         use_cache=asked.options.get("cache") is not False,
-        may_restart=not (asked.is_stream and shows_draft),
+        may_restart=is_held or not asked.is_stream,
     )
     async with ThreadSensitiveContext(), shared.lent() as calls:
         items = stream_route(asker, prompt, calls=calls)
         if asked.is_stream:
-            await _stream(exchange, asked, dialect, request, items, left_out, shows_draft=shows_draft)
+            await _stream(exchange, asked, dialect, items, left_out, is_held=is_held)
             return
         finished = await _end_of(items)
     evidence = _evidence(finished, left_out)
@@ -85,18 +86,16 @@ async def _stream(
     exchange: Exchange,
     asked: Asked,
     dialect: Dialect,
-    request: ChatRequest,
     items: AsyncGenerator[Item],
     left_out: tuple[str, ...],
     *,
-    shows_draft: bool,
+    is_held: bool,
 ) -> None:
-    """What is shown cannot be taken back. So an answer that is still to be checked is kept until it is.
+    """What is shown cannot be taken back. So an answer that is still to be checked, or to fit a schema, is held until it is.
 
     Only signs of life go out meanwhile; unless the reader asked for the draft, which is then followed by what the check found.
     """
     writer = dialect.writer(asked, asked.model)
-    is_held = not shows_draft or request.json_schema is not None
 
     async def produce(outbox: Outbox) -> None:
         alive = asyncio.create_task(_keep_alive(outbox)) if is_held else None
@@ -127,7 +126,9 @@ async def _tell(items: AsyncGenerator[Item], writer: Writer, outbox: Outbox, lef
                 if not has_begun:
                     outbox.put(writer.begin())
                 completion = item.routed.completion
-                more = {"answer": completion.text} if shown and shown != completion.text else {}
+                more: dict[str, Any] = {"cut": cut_as_json(item.cut)} if item.cut else {}
+                if shown and shown != completion.text:
+                    more["answer"] = completion.text
                 outbox.put(writer.end(completion, _evidence(item, left_out, more)))
 
 
@@ -138,7 +139,7 @@ async def _keep_alive(outbox: Outbox) -> None:
 
 
 def _evidence(finished: Finished, left_out: tuple[str, ...], more: dict[str, Any] | None = None) -> Evidence:
-    """`more["answer"]`: what the check came to, where a reader has seen a draft that is another."""
+    """`more["answer"]`: what the check came to, where a reader has seen a draft that is another; `cut`: why that was cut."""
     routed = finished.routed
     cached = routed.cached
     completion: Completion = routed.completion

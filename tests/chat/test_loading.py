@@ -19,12 +19,14 @@ from apps.providers import memory
 from apps.providers.memory import Space
 from apps.providers.models import AIModel, ModelLoad
 from apps.providers.services import models_sync
+from apps.tasks.models import CachedAnswer
 from tests.chat.at_work import Ear, at_work, ended, until
 from tests.providers.calls.upstream import says
 from tests.providers.rows import make_provider
 from tests.servers.bytes_server import BytesServer
 from tests.servers.lmstudio import lmstudio
 from tests.tasks.routing.upstream import SURE, model_at, serving
+from tests.tasks.test_cache import CAPITAL, IN_OTHER_WORDS, use_embeddings, vectors
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GB = 10**9
@@ -69,8 +71,8 @@ async def answering(server) -> AsyncIterator[None]:
         yield
 
 
-def sent(actor, conversation):
-    return services.message_send(actor, conversation, content="What is 2 + 2?")[1]
+def sent(actor, conversation, content="What is 2 + 2?"):
+    return services.message_send(actor, conversation, content=content)[1]
 
 
 def message(pk) -> Message:
@@ -149,6 +151,26 @@ def test_what_was_answered_before_wakes_no_model(actor, local, server):
     first, second = async_to_sync(story)()
     assert (second.status, second.content, second.cost_usd) == ("complete", first.content, 0)
     assert server.count("/api/v1/models/load") == 1
+
+
+@pytest.mark.parametrize("likeness", ["the same", "another"])
+def test_what_was_answered_before_in_other_words_wakes_no_model(actor, local, server, likeness):
+    async def story():
+        own = [1.0, 2.0] if likeness == "the same" else [2.0, -1.0]
+        async with answering(server), BytesServer(vectors(own, [1.0, 2.0]), vectors(own)) as embedder:
+            await in_db(use_embeddings, actor, embedder.url, 95)
+            first = await in_db(services.conversation_create, actor, model=local)
+            await ended((await in_db(sent, actor, first, CAPITAL)).pk)
+            for model in server.models.values():
+                model.instances.clear()
+            loading._seen.clear()
+            again = await in_db(services.conversation_create, actor, model=local)
+            return await ended((await in_db(sent, actor, again, IN_OTHER_WORDS)).pk)
+
+    row = async_to_sync(story)()
+    assert (row.status, row.stage) == ("complete", {})
+    assert server.count("/api/v1/models/load") == (1 if likeness == "the same" else 2)
+    assert [entry.hits for entry in CachedAnswer.objects.filter(prompt=CAPITAL)] == [1 if likeness == "the same" else 0]
 
 
 @pytest.mark.parametrize("is_chosen", [True, False])

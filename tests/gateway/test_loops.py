@@ -36,12 +36,31 @@ async def test_a_loop_is_cut_upstream_and_the_next_model_answers_where_nothing_w
     if is_stream:  # who reads along cannot take words back: the answer ends there, and is not trusted
         said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in events_of(got.text) if chunk["choices"])
         assert said == execution.output and said.startswith(AGAIN) and len(said) < 2_000
+        cut_as = [chunk["orq"]["cut"] for chunk in events_of(got.text) if chunk.get("orq")]
+        assert [about["code"] for about in cut_as] == ["runaway_answer"] and cut_as[0]["quote"] and cut_as[0]["message"]
+        assert '"finish_reason":"length"' in got.text.replace(" ", "")
         assert first["finish_reason"] == "length" and execution.confidence < 50
         assert "repetition" in {item["kind"] for item in first["hallucination"]["items"]}
     else:
         assert got.json()["choices"][0]["message"]["content"] == "A week has seven days." == execution.output
         assert first["error_code"] == "runaway_answer" and first["partial"].startswith(AGAIN)
         assert [rise.to_name for rise in await in_thread(lambda: list(execution.escalations.all()))()]
+        assert "cut" not in got.json()["orq"]  # what is given here was not
+
+
+async def test_a_stream_that_is_held_back_has_shown_nothing_so_the_next_model_answers(gateway, model_at, key_of):
+    sound = chunked(SSE, event(words('{"days": 7}')), event(words(finish="stop")), DONE)
+    schema = {"type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"], "additionalProperties": False}
+    wanted = {"type": "json_schema", "json_schema": {"name": "week", "schema": schema}}
+    async with BytesServer(ENDLESS) as looping, BytesServer(sound) as straight:
+        able = ["chat", "json"]
+        await in_thread(model_at)(looping.url, name="round", key="loops", tier="local", capabilities=able)
+        await in_thread(model_at)(straight.url, name="straight", key="sound", tier="top", price_output=20, capabilities=able)
+        asked = {**ASKED, "model": "orq/cheapest", "stream": True, "response_format": wanted}
+        got = await gateway.http.post("/v1/chat/completions", json=asked, headers=bearer(await in_thread(key_of)()))
+    chunks = events_of(got.text)
+    assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks if chunk["choices"]) == '{"days": 7}'
+    assert not any("cut" in chunk["orq"] for chunk in chunks if chunk.get("orq"))
 
 
 # ── models asked for by name ──────────────────────────────────────────────────────────────────────────────────────

@@ -281,7 +281,7 @@ def with_server(actor: Actor, *scripts: tuple, threshold: int = 95) -> Callable[
     def story_with(story: Callable[[BytesServer], Awaitable[Any]]) -> Any:
         async def whole_story() -> Any:
             async with BytesServer(*scripts) as server:
-                await in_db(_use_embeddings, actor, server.url, threshold)
+                await in_db(use_embeddings, actor, server.url, threshold)
                 return await story(server)
 
         return async_to_sync(whole_story)()
@@ -289,7 +289,7 @@ def with_server(actor: Actor, *scripts: tuple, threshold: int = 95) -> Callable[
     return story_with
 
 
-def _use_embeddings(actor: Actor, url: str, threshold: int) -> None:
+def use_embeddings(actor: Actor, url: str, threshold: int) -> None:
     model = make_model(actor, "embedder", provider="vectors", capabilities=["embeddings"], price_input=Decimal(1))
     model.provider.base_url, model.provider.allows_private_address = url, True
     model.provider.save()

@@ -86,6 +86,7 @@ class DatabasePort:
         self._shares: dict[str, Decimal] = {}
         self._is_set_aside = False
         self._before_the_eyes: list[str] = []
+        self.cut: engine.RunawayAnswer | None = None  # what a reader has who cannot be given another answer instead
         self._began = time.monotonic()
 
     # ── what the route asks for ───────────────────────────────────────────────────────────────────────────────────
@@ -132,7 +133,7 @@ class DatabasePort:
             error_code = error.code
             completion_so_far = ear.so_far(row.key, began)
             if is_shown and not self._prompt.may_restart:
-                completion = completion_so_far  # who reads along has it; nothing can take its place
+                completion, self.cut = completion_so_far, error  # who reads along has it; nothing can take its place
                 return completion, cost_of(answering, completion.usage)
             error.extra["partial"] = completion_so_far
             raise

@@ -21,7 +21,7 @@ from apps.common.errors import OrquestradorError
 from apps.providers.calls import Calls, Switched, Waiting
 from apps.providers.contract import ChatRequest, Delta
 from apps.providers.models import AIModel
-from apps.tasks.engine.errors import OverSharedBudget, PriceUnknown, TimeLimit
+from apps.tasks.engine.errors import OverSharedBudget, PriceUnknown, RunawayAnswer, TimeLimit
 from apps.tasks.engine.route import RouteContext, RoutePort, route
 from apps.tasks.engine.routing.types import Routed, RoutedPrompt, StrategyName
 from apps.tasks.routing_words import no_answer_because
@@ -39,7 +39,8 @@ T = TypeVar("T")
 class Finished:
     """The end of a route. The sums are of all calls, checks included; `routed.completion.usage` is the answer's alone.
 
-    `cost_usd` None: a price among them is unknown. `first_token_ms` None: nothing was shown before the end.
+    `cost_usd` None: a price among them is unknown. `first_token_ms` None: nothing was shown before the end. `cut`: why what the
+    reader has before the eyes ends where it does; None: it was not cut, though models before it may have been.
     """
 
     routed: Routed
@@ -49,6 +50,7 @@ class Finished:
     output_tokens: int
     latency_ms: int
     first_token_ms: int | None
+    cut: RunawayAnswer | None = None
 
 
 Item = Delta | Switched | Waiting | Finished
@@ -185,7 +187,7 @@ async def _routed(
         if calls is None:
             await asyncio.shield(own.aclose())
     await port.keep_answer(routed, totals.cost_usd)
-    return finished(routed, ready, totals, diary)
+    return replace(finished(routed, ready, totals, diary), cut=port.cut)
 
 
 def finished(routed: Routed, ready: Ready, totals: Totals, diary: Diary) -> Finished:

@@ -81,17 +81,20 @@ async def cache_look(asker: CacheAsker, prompt: RoutedPrompt, needs: Needs, sele
         return None
     if found := await in_db(_exact, asker, terms, _fitting(prompt)):
         return found
-    if terms.semantic_model is None or len(prompt.text) > MOST_CHARS:
-        return None
-    alike = await in_db(_alike, asker, terms, prompt, context_hash(prompt, selection.ranked[0].family))
-    return await _nearest(asker, terms, prompt, alike) if alike else None
+    near = await _nearest(asker, terms, prompt, selection.ranked[0].family)
+    return await in_db(_used, near[0], "semantic", likeness=near[1]) if near else None
 
 
-def cache_has(asker: CacheAsker, prompt: RoutedPrompt) -> bool:
-    """Whether the very same request was answered before, so that no model has to be made ready for it. Counts nothing."""
-    if not may_be_cached(prompt) or (terms := _terms_of(asker)) is None:
+async def cache_has(asker: CacheAsker, prompt: RoutedPrompt, family: str) -> bool:
+    """Whether `cache_look` would find an answer, so that no model has to be made ready. Counts no hit; embeds as that does.
+
+    `family`: of the model that would be asked.
+    """
+    if not may_be_cached(prompt) or (terms := await in_db(_terms_of, asker)) is None:
         return False
-    return _entries(asker, terms).filter(request_hash__in=_fitting(prompt)).exists()
+    if await in_db(lambda: _entries(asker, terms).filter(request_hash__in=_fitting(prompt)).exists()):
+        return True
+    return await _nearest(asker, terms, prompt, family) is not None
 
 
 def _fitting(prompt: RoutedPrompt) -> set[str]:
@@ -180,6 +183,7 @@ def _exact(asker: CacheAsker, terms: _Terms, hashes: Collection[str]) -> Cached 
     return _used(entry, "exact") if entry else None
 
 
+@again_after_deadlock
 def _used(entry: CachedAnswer, kind: Kind, *, likeness: float | None = None) -> Cached | None:
     """Count the hit and give the answer. None when the entry was removed meanwhile."""
     saved = entry.cost_usd or Decimal(0)
@@ -215,8 +219,13 @@ def _alike(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, context: str)
     return list(CachedAnswer.objects.filter(pk__in=keys[: TEXTS_TO_EMBED - 1]))
 
 
-async def _nearest(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, entries: Sequence[CachedAnswer]) -> Cached | None:
-    assert terms.semantic_model is not None
+async def _nearest(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, family: str) -> tuple[CachedAnswer, float] | None:
+    """The entry whose prompt asks the same, and how like it is, in percent. Vectors that are new are kept."""
+    if terms.semantic_model is None or len(prompt.text) > MOST_CHARS:
+        return None
+    entries = await in_db(_alike, asker, terms, prompt, context_hash(prompt, family))
+    if not entries:
+        return None
     name = str(terms.semantic_model)
     new = [entry for entry in entries if entry.vector is None or entry.vector_model != name]
     vectors = await embedded(asker, terms.semantic_model, prompt.id, [prompt.text, *(entry.prompt for entry in new)])
@@ -226,14 +235,15 @@ async def _nearest(asker: CacheAsker, terms: _Terms, prompt: RoutedPrompt, entri
     for entry, vector in zip(new, others, strict=True):
         entry.vector, entry.vector_model = vector, name
     likeness, best = max(((cosine(own, bytes(entry.vector or b"")), entry) for entry in entries), key=lambda pair: pair[0])
-    return await in_db(_keep_vectors, new, best if likeness >= terms.threshold else None, round(100 * likeness, 2))
+    if new:
+        await in_db(_keep_vectors, new)
+    return (best, round(100 * likeness, 2)) if likeness >= terms.threshold else None
 
 
 @again_after_deadlock
-def _keep_vectors(new: Sequence[CachedAnswer], best: CachedAnswer | None, likeness: float) -> Cached | None:
+def _keep_vectors(new: Sequence[CachedAnswer]) -> None:
     for entry in new:
         CachedAnswer.objects.filter(pk=entry.pk).update(vector=entry.vector, vector_model=entry.vector_model)
-    return _used(best, "semantic", likeness=likeness) if best else None
 
 
 # ── keeping ───────────────────────────────────────────────────────────────────────────────────────────────────────
