@@ -1,5 +1,5 @@
 """Pages of tasks and of the orchestrator. One module a story."""
 
-from apps.tasks.views.tasks import dashboard
+from apps.tasks.views.home import dashboard
 
 __all__ = ["dashboard"]

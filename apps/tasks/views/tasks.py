@@ -1,4 +1,4 @@
-"""Pages of tasks: the list, a new one, one with all its steps, its plan; and the dashboard."""
+"""Pages of tasks: a new one, one with all its steps, its plan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,55 +18,12 @@ from apps.common.undo import remember_deleted
 from apps.providers.selectors import routable_models
 from apps.tasks import presentation, selectors, services
 from apps.tasks.forms import ROLE_FIELDS, PlanForm, TaskForm
-from apps.tasks.models import ENDED, Task, TaskStatus
+from apps.tasks.models import Task, TaskStatus
 from apps.tasks.preview import preview_of
 from apps.tasks.selectors.checking import own_thumbs
 from apps.tasks.workings import with_workings
 
 LOG_LIMIT = 200
-STATS_KEPT_S = 10
-
-
-# ── Overview ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def dashboard(request: Asked) -> HttpResponse:
-    """What needs me, what is at work, what came out, and what it cost."""
-    can_work = bool(routable_models(request.actor.team, with_record=False))
-    return render(request, "orquestrador/dashboard.html", {**_overview(request.actor), "can_work": can_work})
-
-
-@require_GET
-def overview_parts(request: Asked) -> HttpResponse:
-    """The dashboard's live parts alone."""
-    return render(request, "orquestrador/_dashboard_parts.html", _overview(request.actor))
-
-
-def _overview(actor: Actor) -> dict[str, Any]:
-    """Three lists of tasks whose figures are read together, and the team's week, which is kept for a few seconds."""
-    wanted = (
-        selectors.tasks_filtered(actor, status="needs-you")[:5],
-        selectors.tasks_filtered(actor, status="at-work")[:8],
-        selectors.tasks_filtered(actor).filter(status__in=ENDED)[:6],
-    )
-    lists = [list(tasks) for tasks in wanted]
-    cards = {card["id"]: card for card in selectors.task_cards([task for tasks in lists for task in tasks])}
-    needs_you, at_work, latest = ([cards[str(task.public_id)] for task in tasks] for tasks in lists)
-    return {
-        "needs_you": needs_you,
-        "at_work": at_work,
-        "latest": latest,
-        "stats": _stats_kept(actor),
-        "is_first": not any(lists),
-    }
-
-
-def _stats_kept(actor: Actor) -> dict[str, Any]:
-    """Every page that looks on would sum the week anew with each change."""
-    name = f"tasks-stats:{actor.team.public_id}"
-    stats: dict[str, Any] | None = cache.get(name)
-    if stats is None:
-        stats = selectors.tasks_stats(actor, 7)
-        cache.set(name, stats, STATS_KEPT_S)
-    return stats
 
 
 # ── A new one ─────────────────────────────────────────────────────────────────────────────────────────────────────
