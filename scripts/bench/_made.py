@@ -87,6 +87,29 @@ def _one_word_changed(text: str, rng: random.Random) -> str:
     return " ".join([text, *changed])
 
 
+def _with_a_word_changed(words: Sequence[str], others: Sequence[str], rng: random.Random) -> list[str]:
+    """Another one in its place, left out, or put in."""
+    place, kind = rng.randrange(len(words)), rng.randrange(3)
+    return [*words[:place], *([] if kind == 0 else [rng.choice(others)]), *words[place + (kind != 2) :]]
+
+
+def _each_second_twice(text: str, rng: random.Random) -> str:
+    others, said = [word for word in text.split() if word.isalpha()] or text.split(), []
+    for place, sentence in enumerate(_sentences(text)):
+        said.append(sentence)
+        if place % 2:
+            said.append(" ".join(_with_a_word_changed(sentence.split(), others, rng)))
+    return " ".join(said)
+
+
+def _word_left_out(text: str, rng: random.Random) -> str:
+    words, said = _sentences(text)[-1].split(), []
+    for _ in range(rng.randint(4, 8)):
+        place = rng.randrange(len(words))
+        said.append(" ".join([*words[:place], *words[place + 1 :]]))
+    return " ".join([text, *said])
+
+
 def _paragraph_again(text: str, rng: random.Random) -> str:
     return "\n\n".join([text] * rng.randint(3, 5))
 
@@ -115,6 +138,8 @@ _LOOPS: dict[str, Callable[[str, random.Random], str]] = {
     "a sentence strewn in three times": _strewn_in,
     "a sentence numbered again and again": _numbered_again,
     "again with one word changed each time": _one_word_changed,
+    "again with one word left out each time": _word_left_out,
+    "each second sentence twice with a change": _each_second_twice,
     "the whole text again and again": _paragraph_again,
     "a phrase goes round in the middle": _in_the_middle,
     "the answer ends in the loop": _cut_in_the_loop,

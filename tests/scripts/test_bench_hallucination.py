@@ -55,7 +55,7 @@ def test_every_task_counts_the_same_in_the_calibration_error() -> None:
 def test_loops_of_every_kind_begin_with_or_hold_the_text_and_are_the_same_each_time() -> None:
     made = _made.loops(TEXT, random.Random(3))
     assert made == _made.loops(TEXT, random.Random(3))
-    assert len(set(made.values())) == len(made) == 10
+    assert len(set(made.values())) == len(made) == 12
     assert all(len(text) > len(TEXT) for text in made.values())
 
 

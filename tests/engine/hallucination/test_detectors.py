@@ -84,6 +84,37 @@ def test_sentences_that_differ_in_one_word_each_time_are_a_loop_too(raw: str) ->
     assert reasons(found) == {"said_again"}
 
 
+@pytest.mark.parametrize(
+    ("given", "again"),
+    [
+        ("The old harbour was closed by the council in the spring.", "The old harbour was sold by the council in the spring."),
+        ("The old harbour was closed by the council in the spring.", "The old harbour closed by the council in the spring."),
+        (
+            "The old harbour was closed by the council in the spring.",
+            "The old harbour was then closed by the council in the spring.",
+        ),
+        ("O porto antigo foi fechado pela câmara na primavera.", "O porto antigo foi vendido pela câmara na primavera."),
+        ("O porto antigo foi fechado pela câmara na primavera.", "O porto foi fechado pela câmara na primavera."),
+    ],
+)
+def test_a_sentence_said_twice_with_a_word_changed_left_out_or_put_in_is_seen_and_the_second_pointed_at(
+    given: str, again: str
+) -> None:
+    raw = f"{ENGLISH} {given} {again} {PORTUGUESE}"
+    found = repetition(text(raw))
+    assert found is not None
+    assert found.score >= 0.4
+    assert pointed_at(found, raw, "said_again") == [again.rstrip(".")]
+
+
+def test_what_is_said_twice_time_and_again_counts_for_more() -> None:
+    sentences = [part + "." for part in f"{ENGLISH} {SAID}".split(". ")]
+    twice = " ".join(f"{one} {one.replace(' the ', ' that ', 1)}" for one in sentences)
+    found = repetition(text(twice))
+    assert found is not None
+    assert found.score > 0.6
+
+
 def test_two_sentences_that_are_alike_are_no_loop() -> None:
     found = repetition(text(f"{ENGLISH} The mayor gave every child a red balloon. The mayor gave every guest a blue balloon."))
     assert found is not None
@@ -135,6 +166,13 @@ def test_loops_with_counters_openings_changes_and_without_an_end_are_seen(raw: s
         "\n".join(f"Step {n}: {n * 3} and {n} make {n * 4}, so we write down {n * 4 % 10}." for n in range(1, 9)),
         "\n\n".join(f"{a}\n{b}\nAnd the wind blows over the hill" for a, b in zip(ENGLISH.split()[:5], "vwxyz", strict=True)),
         "\n".join(f"### {name}\n**Good and bad sides of it**\nTime to cook: 30 minutes\n" for name in ("Rice", "Soup", "Bread")),
+        "Every morning she walks to the park with her dog. Every evening she walks to the park with her dog.",
+        "The first group of ten took the new drug. The second group of ten took the new drug.",
+        "In 2010 the firm had an office in the old town. In 2011 the firm had an office in the old town.",
+        "Maria works in the bank at the corner of the square. Pedro works in the bank at the corner of the square.",
+        "- Turn the small handle to the left side.\n- Turn the large handle to the left side.",
+        "The wind is cold upon the hill today,\nThe rain is cold upon the hill today,\nAnd nobody is walking on the way.",
+        "A dog needs food and water every day. A cat needs food and water every day. A bird needs food and water every day.",
         "The red box is small. The blue box is large. The red ball is large. The blue ball is small. The green box is small.",
     ],
 )

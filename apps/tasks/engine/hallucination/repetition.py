@@ -9,6 +9,7 @@ from apps.tasks.engine.hallucination.alike import said_nearly_again
 from apps.tasks.engine.hallucination.cycles import SENTENCE_WORDS, TIMES, longest_cycle, says_something
 from apps.tasks.engine.hallucination.prose import prose
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, Text, Word
+from apps.tasks.engine.hallucination.twice import said_twice
 from apps.tasks.engine.hallucination.types import Signal, Span
 from apps.tasks.engine.runaway import repeated_unit
 
@@ -35,10 +36,11 @@ def repetition(answer: Text) -> Signal | None:
     cycle, cycle_span = _cycle(words, answer.raw)
     unit = repeated_unit(answer.raw[-6_000:])
     near, near_spans = (0.0, []) if again else _near(said, len(words))
+    twice, twice_spans = (0.0, []) if again or cycle else _twice(words, answer.raw)
     runs, run_spans = (0.0, []) if again or cycle or near else _runs(words)
-    score = max(again, cycle, near, runs, 1.0 if unit else 0.0)
+    score = max(again, cycle, near, twice, runs, 1.0 if unit else 0.0)
     measures = {"sentences": again, "cycle": cycle, "grams": len(_said_again(words, _GRAM)) / len(words)}
-    return Signal("repetition", score, (*again_spans, *cycle_span, *near_spans, *run_spans), measures)
+    return Signal("repetition", score, (*again_spans, *cycle_span, *near_spans, *twice_spans, *run_spans), measures)
 
 
 def _by_sentence(words: Sequence[Word]) -> dict[int, list[Word]]:
@@ -87,6 +89,12 @@ def _near(said: dict[int, list[Word]], total: int) -> tuple[float, list[Span]]:
     return min(1.0, score + min(_AT_MOST_ALIKE, 0.15 * (len(again) - sure))), [
         _span(sentence, "said_again") for sentence, _ in again
     ]
+
+
+def _twice(words: Sequence[Word], raw: str) -> tuple[float, list[Span]]:
+    """The same for what is said twice with a change: once it may be meant so, time and again it is a loop."""
+    found = said_twice(words, raw)
+    return (min(1.0, 0.25 + 0.15 * len(found)) if found else 0.0), [_span(second, "said_again") for second in found]
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────
