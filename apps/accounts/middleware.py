@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
@@ -35,11 +34,6 @@ def actor_of(request: HttpRequest) -> Actor:
     """The person of the request in the team they work in: the session's, the header's, or their first."""
     session = getattr(request, "session", None) or {}
     return actor_for(request.user, team=request.headers.get(TEAM_HEADER), preferred_team=session.get(TEAM_IN_SESSION))  # type: ignore[arg-type]
-
-
-async def async_actor_of(request: HttpRequest) -> Actor:
-    """The same for asynchronous views, which may not ask the database by the way."""
-    return await sync_to_async(actor_of)(request)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

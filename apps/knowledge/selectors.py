@@ -33,14 +33,6 @@ def access_deleted_template(actor: Actor, public_id: UUID | str) -> Template:
     return _found(Template.objects.filter(team=actor.team, deleted_at__isnull=False), public_id)
 
 
-def access_template_by_slug(actor: Actor, slug: str) -> Template:
-    """By what is typed after “/”."""
-    row = templates_visible(actor).filter(slug=slug).first()
-    if row is None:
-        raise NotFound(_("There is no template “/%s”.") % slug)
-    return row
-
-
 def access_version(template: Template, number: int) -> TemplateVersion:
     row = template.versions.filter(number=number).first()
     if row is None:

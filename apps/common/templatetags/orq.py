@@ -286,12 +286,6 @@ def markdown(text: str | None) -> SafeString:
     return markdown_html(text or "")
 
 
-@register.simple_tag
-def attr(name: str, value: Any) -> SafeString | str:
-    """` name="value"`, or nothing when the value is empty."""
-    return format_html(' {}="{}"', name, value) if value not in (None, "", False) else ""
-
-
 # ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 @register.inclusion_tag("components/seat.html")
 def seat(role: str, model: Any = None, *, live: bool = False, empty: str = "", speaks_as: Any = None) -> dict[str, Any]:

@@ -33,8 +33,3 @@ class Switched:
     was_asked: bool = False
     partial: Completion | None = None
     latency_ms: int = 0
-
-    @property
-    def is_same_ai(self) -> bool:
-        """Another server of the same model."""
-        return self.from_model.key == self.to_model.key and self.from_model.family == self.to_model.family

@@ -3,7 +3,6 @@
 from apps.tasks.selectors.journal import ROLES, calls_at_work, log_entry, task_calls, task_logs, task_trace
 from apps.tasks.selectors.logs import LogQuery, access_log, log_line, logs_found, logs_page, logs_visible
 from apps.tasks.selectors.routing import (
-    access_audit_entry,
     access_execution,
     access_rule,
     audit_entry,
@@ -50,7 +49,6 @@ __all__ = [
     "SEATS",
     "LogQuery",
     "Spent",
-    "access_audit_entry",
     "access_execution",
     "access_log",
     "access_rule",

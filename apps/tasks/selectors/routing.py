@@ -73,13 +73,6 @@ def audit_visible(actor: Actor) -> QuerySet[AuditLog]:
     return AuditLog.objects.filter(team=actor.team).order_by("-number")
 
 
-def access_audit_entry(actor: Actor, number: int) -> AuditLog:
-    row = audit_visible(actor).filter(number=number).first()
-    if row is None:
-        raise NotFound(_("There is no such entry."))
-    return row
-
-
 def model_named(actor: Actor, name: str, *, field: str) -> AIModel:
     """A chat model of the team by its public id, or as `provider/model`. Raises NotFound."""
     try:

@@ -132,7 +132,6 @@ def test_a_call_that_is_answered_elsewhere_says_where(actor):
     slots.slot_take([one])
     [switched] = switches(run(story))
     assert (switched.from_model, switched.to_model, switched.error_code, switched.was_asked) == (one, two, "", False)
-    assert switched.is_same_ai
 
 
 # ── one dies, and comes back ──────────────────────────────────────────────────────────────────────────────────────
