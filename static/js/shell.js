@@ -7,6 +7,12 @@ import { now, startSession } from "orq/session";
 const text = document.body.dataset;
 document.documentElement.dataset.script = "on";
 
+// On a phone tabs run past the edge: the one that is open is brought into sight.
+for (const tab of document.querySelectorAll(".tabs [aria-current], .tabs [aria-selected='true'], .side [aria-current]")) {
+  const bar = tab.closest(".tabs, .side");
+  if (bar.scrollWidth > bar.clientWidth) bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
+}
+
 // ── Toasts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 export function toast(message, { tone = "info", title = "", url = "", keep = false } = {}) {
   const box = document.createElement("div");

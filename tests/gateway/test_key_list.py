@@ -120,3 +120,13 @@ def test_the_file_has_what_the_filters_leave_and_no_secret(browser: Client, acto
     assert text not in said and key.key_hash not in said
     as_json = b"".join(browser.get(URL + "export/?format=json").streaming_content).decode()
     assert key.key_hash not in as_json and text not in as_json
+
+
+def test_a_key_is_revoked_on_its_own_page_only_with_the_word(browser: Client, actor: Actor) -> None:
+    (key,) = keys(actor, "Editor")
+    url = f"{URL}{key.public_id}/"
+    assert 'data-typed-confirm="revoke"' in browser.get(url).content.decode()
+    assert browser.post(url + "delete/").headers["Location"] == url
+    assert VirtualKey.objects.filter(pk=key.pk).exists()
+    assert browser.post(url + "delete/", {"typed": "revoke"}).headers["Location"] == URL
+    assert not VirtualKey.objects.filter(pk=key.pk).exists()
