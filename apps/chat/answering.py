@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, Sum
 from django.utils import timezone
 
 from apps.chat.context import Reader, reader_of, said_to
 from apps.chat.models import Attachment, Message
+from apps.common.db import again_after_deadlock
 from apps.common.errors import OrquestradorError
 from apps.common.said import gettext as _
 from apps.providers.adapters.answer import estimated_usage
@@ -110,14 +111,16 @@ def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]
     return [row for row in reversed(branch) if row.content or row.pk in files], files
 
 
-@transaction.atomic
+@again_after_deadlock
 def keep_texts(owner: str, texts: dict[int, str], running: list[int], *, renew: bool) -> set[int]:
     """Store what has come of all answers that this process writes, and give those that are to end: stopped, removed, taken."""
-    mine = Message.objects.filter(pk__in=running, lease_owner=owner, status=Message.Status.STREAMING)
-    found = dict(mine.values_list("pk", "stop_asked"))
-    _put_texts([(text, pk) for pk, text in texts.items() if pk in found])
+    # By their keys alone and in their order: what goes by another column first would meet others crosswise.
+    locked = Message.objects.select_for_update().filter(pk__in=running).order_by("pk")
+    rows = locked.values_list("pk", "stop_asked", "lease_owner", "status")
+    found = {pk: is_asked for pk, is_asked, holder, status in rows if (holder, status) == (owner, Message.Status.STREAMING)}
+    _put_texts([(texts[pk], pk) for pk in found if pk in texts])
     if renew:
-        mine.update(lease_until=lease_end())
+        Message.objects.filter(pk__in=found).update(lease_until=lease_end())
     return {pk for pk in running if found.get(pk, True)}
 
 
@@ -129,7 +132,7 @@ def _put_texts(texts: list[tuple[str, int]]) -> None:
             cursor.executemany(f"UPDATE {table} SET {text} = %s WHERE {key} = %s", texts)
 
 
-@transaction.atomic
+@again_after_deadlock
 def answered(owner: str, pk: int, text: str, end: Finished) -> bool:
     """The answer is whole. False when it is no longer this worker's."""
     routed, usage = end.routed, end.routed.completion.usage
@@ -152,7 +155,7 @@ def answered(owner: str, pk: int, text: str, end: Finished) -> bool:
     )
 
 
-@transaction.atomic
+@again_after_deadlock
 def ended_early(owner: str, pk: int, text: str, *, status: str, error_code: str = "", error: str = "") -> bool:
     """It was stopped or failed: what had come stays, with what was paid for it."""
     row = Message.every.filter(pk=pk).first()
@@ -206,7 +209,7 @@ def interrupted_give_up() -> list[Message]:
     return [row for row in rows.select_related("conversation", "model__provider") if _give_up(row)]
 
 
-@transaction.atomic
+@again_after_deadlock
 def _give_up(row: Message) -> bool:
     mine = Message.every.filter(pk=row.pk, lease_owner=row.lease_owner, lease_until__lt=timezone.now())
     if not mine.update(lease_owner=STOPPED_WITH_WORKER, lease_until=lease_end()):

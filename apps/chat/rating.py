@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat import wire
 from apps.chat.models import AnswerThumb, Message
 from apps.common import events
+from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
 from apps.common.events import AnswerRated
 
@@ -18,7 +18,7 @@ THUMBS = {"up": AnswerThumb.Thumb.UP, "down": AnswerThumb.Thumb.DOWN}
 LONGEST_COMMENT_CHARS = 2_000
 
 
-@transaction.atomic
+@again_after_deadlock
 def message_rate(actor: Actor, message: Message, *, thumb: str | None, comment: str = "") -> None:
     """Keep what the person thinks of an answer ("up" or "down"), or with None take it back. Publishes AnswerRated.
 

@@ -28,7 +28,7 @@ def message_remove(actor: Actor, message: Message) -> int:
     """
     conversation = _locked(actor, message)
     going = _with_all_below(message)
-    for row in Message.objects.filter(pk__in=going, status__in=Message.UNFINISHED).select_related("conversation"):
+    for row in Message.objects.filter(pk__in=going, status__in=Message.UNFINISHED).select_related("conversation").order_by("pk"):
         ask_to_stop(row)
     Message.objects.filter(pk__in=going).update(removed_at=timezone.now())
     if conversation.current_id in going:

@@ -7,7 +7,6 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -65,12 +64,12 @@ def _checked(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-@transaction.atomic
+@again_after_deadlock
 def conversation_delete(actor: Actor, conversation: Conversation) -> None:
     """Gone from every list at once; for a day it can be brought back. Answers that are being written are stopped."""
     must_be_mine(actor, conversation)
     Conversation.objects.filter(pk=conversation.pk).update(deleted_at=timezone.now())
-    for message in conversation.messages.filter(status__in=Message.UNFINISHED):
+    for message in conversation.messages.filter(status__in=Message.UNFINISHED).order_by("pk"):
         ask_to_stop(message)
     wire.tell_on_commit(conversation, "deleted")
     wire.tell_list_on_commit(actor.user, conversation)
@@ -83,6 +82,7 @@ def conversation_restore(actor: Actor, conversation: Conversation) -> Conversati
     return conversation
 
 
+@again_after_deadlock
 def conversations_purge() -> int:
     """Clear away what was deleted or removed more than a day ago, and files that were never sent. Gives how many rows went."""
     past = timezone.now() - UNDO_FOR
@@ -135,7 +135,7 @@ def message_send(
     return question, answer
 
 
-@transaction.atomic
+@again_after_deadlock
 def message_regenerate(actor: Actor, message: Message, *, model: AIModel | AsChosen | None = AS_CHOSEN) -> Message:
     """Another answer to the same question, beside the first; by `model` where one is given. None: auto, whatever was chosen."""
     conversation = message.conversation
@@ -157,7 +157,7 @@ def message_regenerate(actor: Actor, message: Message, *, model: AIModel | AsCho
     return answer
 
 
-@transaction.atomic
+@again_after_deadlock
 def message_stop(actor: Actor, message: Message) -> Message:
     """Have the answer end where it is. What has come stays, and what it cost is counted."""
     must_be_mine(actor, message.conversation)
@@ -192,7 +192,7 @@ def message_verify(actor: Actor, message: Message) -> Message:
     return message
 
 
-@transaction.atomic
+@again_after_deadlock
 def branch_choose(actor: Actor, message: Message) -> Conversation:
     """Show the branch that goes through this message."""
     must_be_mine(actor, message.conversation)
@@ -243,6 +243,7 @@ def _move_to(conversation: Conversation, answer: Message) -> None:
 
 def ask_to_stop(message: Message) -> None:
     """One that waits is stopped here and now; one that is being written, by its worker, who hears of it over the live wire."""
+    Message.objects.select_for_update().filter(pk=message.pk).values_list("pk").first()  # by its key, before what it is at
     waiting = Message.objects.filter(pk=message.pk, status=Message.Status.QUEUED)
     if waiting.update(status=Message.Status.STOPPED, finished_at=timezone.now(), cost_usd=0):
         wire.ring_on_commit()

@@ -75,6 +75,7 @@ def virtual_key_delete(actor: Actor, key: VirtualKey) -> None:
     """Revoke it for good. What was spent with it stays on record."""
     _must_change(actor, key)
     with transaction.atomic():
+        VirtualKey.objects.select_for_update().filter(pk=key.pk).first()  # before its budgets, as where it is changed
         for budget in budgets_of(key):
             budget.delete()
         key.delete()

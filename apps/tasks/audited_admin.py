@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.http import HttpRequest
 
 from apps.common.admin import BaseAdmin
-from apps.tasks.services.audit import AuditEntry, audit_append
+from apps.tasks.services.audit import AuditEntry, audit_append, audit_lock
 
 UNTOLD = ("id", "public_id", "created_at", "updated_at", "team", "owner")
 
@@ -25,6 +25,7 @@ class AuditedAdmin(BaseAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
+            audit_lock(obj.team_id)  # first, as everywhere
             before = _said(type(obj)._default_manager.get(pk=obj.pk)) if change else {}
             after = _said(obj)
             changes = {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
@@ -38,7 +39,7 @@ class AuditedAdmin(BaseAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic():
-            for obj in queryset:
+            for obj in queryset.order_by("team_id", "pk"):
                 self.delete_model(request, obj)
 
     def _tell(self, request: HttpRequest, obj: Any, what: str, **data: Any) -> None:

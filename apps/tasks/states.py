@@ -25,7 +25,12 @@ MOVES: dict[str, frozenset[str]] = {
     S.FAILED: frozenset({S.PENDING, S.CANCELLED}),
     S.CANCELLED: frozenset({S.PENDING}),
 }
-RUN_FROM = (S.PENDING, S.PLANNING, S.RUNNING)
+
+
+def lock(task: Task) -> Task:
+    """The row as it is now, nobody else's until the transaction ends. Before anything that points at it: steps, calls, lines of
+    the log share the row, and two who share it and both want it alone wait for each other."""
+    return Task.objects.select_for_update().get(pk=task.pk)
 
 
 def try_move(task: Task, to: str, **fields: Any) -> bool:

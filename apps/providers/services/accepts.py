@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
+from apps.common.db import again_after_deadlock
 from apps.providers import accepts
 from apps.providers.addresses import is_vendor_itself
 from apps.providers.contract import ChatRequest, Refusal
@@ -50,8 +50,8 @@ def request_for(model: AIModel, request: ChatRequest) -> ChatRequest:
     return replace(request, model=model.key, accepts=accepts_of(model))
 
 
-@transaction.atomic
-def refusals_keep(model: AIModel, refusals: Iterable[Refusal]) -> None:
+@again_after_deadlock
+def refusals_keep(model: AIModel, refusals: Sequence[Refusal]) -> None:
     """Remember what its vendor refused, so that it is asked rightly from now on. What a person has set stays as it is."""
     row = AIModel.objects.select_for_update().only("accepts", "refusals").filter(pk=model.pk).first()
     if row is None:

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, Role, User
 from apps.accounts.services import notify
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import Conflict, NotFound
 from apps.common.restoring import must_be_of, rows_again
 from apps.common.said import gettext as _
@@ -165,7 +165,7 @@ def _due() -> list[ExternalAccount]:
     ]
 
 
-@transaction.atomic
+@again_after_deadlock
 def _keep(account: ExternalAccount, balance: Balance | None) -> None:
     row = ExternalAccount.objects.select_for_update().filter(pk=account.pk).first()
     if row is None:

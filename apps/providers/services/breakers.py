@@ -28,6 +28,7 @@ from apps.providers.services.states import changed
 State = Breaker.State
 
 
+@again_after_deadlock
 def breaker_try(breakers: Collection[Breaker], *, lease_s: float) -> bool:
     """Whether the caller is the one who tries what these hold back, all of them. It has `lease_s` seconds for the first words."""
     now = timezone.now()

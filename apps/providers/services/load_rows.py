@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
+from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, NotFound
 from apps.common.said import gettext as _
 from apps.providers.contract import LoadOptions, ModelInfo
@@ -66,14 +67,13 @@ def load_is_unwanted(load: ModelLoad, progress: float | None) -> bool:
     return not alive or ModelLoad.objects.filter(pk=load.pk, is_unwanted=True).exists()
 
 
+@again_after_deadlock
 def load_succeeded(load: ModelLoad, model: AIModel, info: ModelInfo | None) -> None:
-    with transaction.atomic():
-        load_end(load, LoadState.LOADED)
-        model_is_loaded(model, info)
+    load_end(load, LoadState.LOADED)
+    model_is_loaded(model, info)
 
 
 def model_is_loaded(model: AIModel, info: ModelInfo | None) -> None:
-    model_recovered(model)
     details = info.details if info else {}
     state_mark(
         model,
@@ -82,26 +82,27 @@ def model_is_loaded(model: AIModel, info: ModelInfo | None) -> None:
         vram_bytes=details.get("vram_bytes"),
         loaded_context=info.context_window if info else None,
     )
+    model_recovered(model)
 
 
+@again_after_deadlock
 def load_failed(load: ModelLoad, error: ProviderError) -> None:
-    with transaction.atomic():
-        load_end(load, LoadState.FAILED, error.message)
-        state_mark(load.model, State.AVAILABLE)
-        if not isinstance(error, NotSupported):  # then nothing is wrong with the model
-            model_failed(load.model, error)
+    load_end(load, LoadState.FAILED, error.message)
+    state_mark(load.model, State.AVAILABLE)
+    if not isinstance(error, NotSupported):  # then nothing is wrong with the model
+        model_failed(load.model, error)
 
 
+@again_after_deadlock
 def load_refused(load: ModelLoad, message: str) -> None:
-    with transaction.atomic():
-        load_end(load, LoadState.FAILED, message)
-        state_mark(load.model, State.AVAILABLE)
+    load_end(load, LoadState.FAILED, message)
+    state_mark(load.model, State.AVAILABLE)
 
 
+@again_after_deadlock
 def load_cancelled(load: ModelLoad, message: str) -> None:
-    with transaction.atomic():
-        load_end(load, LoadState.CANCELLED, message)
-        state_mark(load.model, State.AVAILABLE)
+    load_end(load, LoadState.CANCELLED, message)
+    state_mark(load.model, State.AVAILABLE)
 
 
 def load_end(load: ModelLoad, state: str, message: str = "", *, only_from: str = "") -> bool:

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
+from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
 from apps.providers.families import MAX_LENGTH, family_of
 from apps.providers.models import AIModel, Provider
@@ -61,7 +62,7 @@ def model_delete(actor: Actor, model: AIModel) -> None:
     actor.must_own(model.provider.owner_id)
     if model.is_practice:
         raise Conflict(_("Practice models belong to the product. Switch them off instead."))
-    model.delete()
+    again_after_deadlock(AIModel.objects.filter(pk=model.pk).delete)()
 
 
 def _apply(actor: Actor, model: AIModel, changes: dict[str, Any], errors: FieldErrors) -> None:

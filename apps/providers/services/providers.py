@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import BadInput, Conflict, NotFound
 from apps.providers.adapters import make_adapter
 from apps.providers.addresses import KINDS_WITHOUT_ADDRESS, is_private, place_of
@@ -116,9 +116,14 @@ def provider_delete(actor: Actor, provider: Provider) -> None:
     actor.must_own(provider.owner_id)
     if provider.is_builtin:
         raise Conflict(_("The built-in engine cannot be removed. Switch it off instead."))
-    key = provider.key
-    with transaction.atomic():
-        provider.delete()
+    _delete(provider.pk)
+
+
+@again_after_deadlock
+def _delete(pk: int) -> None:
+    if row := Provider.objects.select_related("key").filter(pk=pk).first():
+        key = row.key
+        row.delete()
         key_let_go(key)
 
 

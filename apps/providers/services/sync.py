@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import NotFound
 from apps.common.said import gettext as _
 from apps.providers import prices
@@ -55,14 +54,14 @@ async def models_sync(actor: Actor, provider: Provider) -> SyncResult:
     return await in_db(listing_store, provider, infos)
 
 
-@transaction.atomic
+@again_after_deadlock
 def listing_store(
     provider: Provider,
-    infos: Iterable[ModelInfo],
+    infos: Sequence[ModelInfo],
     *,
     is_complete: bool = True,
     accepts_new: bool = True,
-    in_memory: Iterable[ModelInfo] | None = None,
+    in_memory: Sequence[ModelInfo] | None = None,
 ) -> SyncResult:
     """Keep a listing. `is_complete`: what it does not name is gone.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from apps.common.db import again_after_deadlock
 from apps.providers.contract import Usage
-from apps.providers.models import AIModel, CreditUsage, Reservation
+from apps.providers.models import AIModel, Budget, CreditUsage, Reservation
+from apps.providers.services.budget_periods import budgets_locked
 from apps.providers.services.keys import key_used
 from apps.providers.services.prices import unit_prices
 from apps.providers.services.reservations import reservation_draw, usage_count
@@ -65,6 +66,8 @@ def usages_record(notes: Sequence[CallNote], *, may_repeat: bool = False) -> Non
     if not notes:
         return
     costs = [_cost(note) for note in notes]
+    for key in sorted({note.model.provider.key_id or 0 for note in notes if note.model and note.has_answer} - {0}):
+        key_used(key)
     _insert(notes, costs)
     _count(notes, costs)
     drawn: dict[UUID, tuple[Reservation, Decimal]] = {}
@@ -74,8 +77,6 @@ def usages_record(notes: Sequence[CallNote], *, may_repeat: bool = False) -> Non
             drawn[note.reservation.public_id] = (note.reservation, before + cost)
     for reservation, cost in drawn.values():
         reservation_draw(reservation, cost)
-    for key in {note.model.provider.key_id for note in notes if note.model and note.has_answer}:
-        key_used(key)
 
 
 def _cost(note: CallNote) -> Decimal | None:
@@ -151,11 +152,23 @@ def _parts(rows: list[Any]) -> Iterator[list[Any]]:
             start += size
 
 
+def _lock_budgets(groups: Iterable[tuple[int, int | None, UUID | None]]) -> None:
+    """All that are about to be counted, in the order of their keys: group by group, two batches could wait crosswise."""
+    keys: set[int] = set()
+    for team_id, owner_id, key_id in groups:
+        found = Budget.objects.in_force_for(team_id=team_id, owner_id=owner_id, key_id=key_id)
+        keys.update(found.order_by().values_list("pk", flat=True))
+    if keys:
+        budgets_locked(sorted(keys))
+
+
 def _count(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
     """One look at the budgets for all calls of the same team, person and key."""
     sums: dict[tuple[int, int | None, UUID | None], Decimal] = defaultdict(Decimal)
     for note, cost in zip(notes, costs, strict=True):
         sums[note.team_id, note.owner_id, note.key_id] += cost or Decimal(0)
+    if len(sums) > 1:
+        _lock_budgets(sums)
     for (team_id, owner_id, key_id), cost in sums.items():
         whole = CreditUsage(team_id=team_id, owner_id=owner_id, key_id=key_id, cost_usd=cost, created_at=timezone.now())
         usage_count(whole)

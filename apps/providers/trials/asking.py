@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from django.db import transaction
 from django.utils import timezone
 
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import OrquestradorError
 from apps.providers.calls import Switched
 from apps.providers.contract import ChatRequest, Completion, Delta
@@ -128,23 +127,23 @@ def _keep_text(row: TrialAnswer, text: str) -> None:
     type(row)._default_manager.filter(pk=row.pk).update(text=text)
 
 
+@again_after_deadlock
 def _keep(
     row: TrialAnswer, trial: Trial, model: AIModel, purpose: str, reservation: Reservation | None, completion: Completion
 ) -> None:
-    with transaction.atomic():
-        _fill(row, completion)
-        row.status, row.finished_at = AnswerStatus.DONE, timezone.now()
-        row.usage = usage_record(
-            team_id=trial.team_id,
-            owner_id=trial.owner_id,
-            model=_still_there(model),
-            purpose=purpose,
-            completion=completion,
-            linked_execution=trial.public_id,
-            reservation=reservation,
-        )
-        row.cost_usd = row.usage.cost_usd
-        _save(row)
+    _fill(row, completion)
+    row.status, row.finished_at = AnswerStatus.DONE, timezone.now()
+    row.usage = usage_record(
+        team_id=trial.team_id,
+        owner_id=trial.owner_id,
+        model=_still_there(model),
+        purpose=purpose,
+        completion=completion,
+        linked_execution=trial.public_id,
+        reservation=reservation,
+    )
+    row.cost_usd = row.usage.cost_usd
+    _save(row)
 
 
 def _keep_failure(
@@ -173,6 +172,7 @@ def _keep_cut(
     _end(row, trial, model, purpose, reservation, hearing, AnswerStatus.CANCELLED, "cancelled", None)
 
 
+@again_after_deadlock
 def _end(
     row: TrialAnswer,
     trial: Trial,
@@ -184,23 +184,22 @@ def _end(
     error_code: str,
     partial: Completion | None,
 ) -> None:
-    with transaction.atomic():
-        row.status, row.finished_at = status, timezone.now()
-        if hearing.was_asked:
-            row.usage = usage_record(
-                team_id=trial.team_id,
-                owner_id=trial.owner_id,
-                model=_still_there(model),
-                purpose=purpose,
-                completion=partial,
-                error_code=error_code,
-                linked_execution=trial.public_id,
-                latency_ms=hearing.latency_ms,
-                reservation=reservation,
-            )
-            is_known = partial is not None or not row.usage.is_estimated  # what a vendor counts of a cut answer nobody knows
-            row.cost_usd = row.usage.cost_usd if is_known else None
-        _save(row)
+    row.status, row.finished_at = status, timezone.now()
+    if hearing.was_asked:
+        row.usage = usage_record(
+            team_id=trial.team_id,
+            owner_id=trial.owner_id,
+            model=_still_there(model),
+            purpose=purpose,
+            completion=partial,
+            error_code=error_code,
+            linked_execution=trial.public_id,
+            latency_ms=hearing.latency_ms,
+            reservation=reservation,
+        )
+        is_known = partial is not None or not row.usage.is_estimated  # what a vendor counts of a cut answer nobody knows
+        row.cost_usd = row.usage.cost_usd if is_known else None
+    _save(row)
 
 
 def _fill(row: TrialAnswer, completion: Completion) -> None:

@@ -36,9 +36,11 @@ class TrialWorker(LeasedWorker[Trial]):
         """Of two workers who look at the same moment, the second one sees here what the first one took at the server."""
         if kind is not Benchmark:
             return True
-        server = Provider.objects.select_for_update().filter(models__benchmarks=pk).first()
-        there = Benchmark.objects.running().select_for_update().filter(model__provider=server).exclude(pk=pk)
-        return not list(there.values_list("pk", flat=True))
+        server = Provider.objects.filter(models__benchmarks=pk).first()
+        if server is None:
+            return True  # it is being removed
+        Provider.objects.select_for_update().filter(pk=server.pk).first()  # by its key: a join would lock its models as well
+        return not Benchmark.objects.running().filter(model__provider=server).exclude(pk=pk).exists()
 
     async def carry_out(self, trial: Trial) -> None:
         await WORK[type(trial)](trial)

@@ -41,7 +41,7 @@ class Totals:
 def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Sequence[Escalation] | None = None) -> Totals:
     """Keep an answer and all that led to it. `rises`: of this round; by default all of the route's."""
     head = audit_lock(diary.asker.team_id)
-    execution = TaskExecution.objects.get(pk=ready.execution.pk)
+    execution = TaskExecution.objects.select_for_update().get(pk=ready.execution.pk)  # before what points at it
     calls = _calls_of(execution)
     totals = _totals(calls)
     rises = routed.escalations if rises is None else rises
@@ -93,7 +93,7 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
 def execution_failed(ready: Ready, diary: Diary, *, code: str, message: str) -> Totals:
     """Keep that there is no answer, and what was paid. An answer that was there before stands."""
     head = audit_lock(diary.asker.team_id)
-    execution = TaskExecution.objects.get(pk=ready.execution.pk)
+    execution = TaskExecution.objects.select_for_update().get(pk=ready.execution.pk)  # before what points at it
     calls = _calls_of(execution)
     totals = _totals(calls)
     status = _status_without_answer(execution)

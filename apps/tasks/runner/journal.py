@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import OrquestradorError
 from apps.common.said import plain
 from apps.providers.contract import ChatRequest, Completion
@@ -51,10 +51,13 @@ class DatabaseJournal:
         self._steps = dict(self.task.steps.filter(result__isnull=False).values_list("key", "result"))
         for call in self.task.calls.exclude(status__in=(Call.Status.STARTED, Call.Status.CANCELLED)):
             self._answers[call.key] = _answer_of(call)
-        with transaction.atomic():
-            for call in self.task.calls.filter(status=Call.Status.STARTED):
-                _set_aside(call, error_code="lost", error="The run ended before this answer was stored.")
-            reservations_release(self.task.public_id)
+        self._let_go_of_lost()
+
+    @again_after_deadlock
+    def _let_go_of_lost(self) -> None:
+        for call in self.task.calls.filter(status=Call.Status.STARTED):
+            _set_aside(call, error_code="lost", error="The run ended before this answer was stored.")
+        reservations_release(self.task.public_id)
 
     # ── stages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -170,6 +173,7 @@ class DatabaseJournal:
     async def call_cancel(self, key: str, text: str) -> None:
         """Keep what had come of an answer that we cut ourselves. Also works when the lease is gone."""
 
+        @again_after_deadlock
         def write() -> None:
             started = Call.objects.filter(public_id=self._calls[key], status=Call.Status.STARTED)
             call = started.select_related("model__provider").first()

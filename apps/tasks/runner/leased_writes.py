@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.leases import lease_end
 from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.types import PlannedSubtask
@@ -90,22 +90,36 @@ class LeasedWrites:
     def _write_now(
         self, change: Callable[[Subtask | None], Any], order: int | None, waiting: tuple[Finished, ...], tell: bool
     ) -> Any:
-        with transaction.atomic():
-            if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_end()):
-                raise LeaseLost("another worker has taken this task over")
-            rows = self._locked({item.order for item in waiting if item.order} | ({order} if order else set()))
-            self._store(waiting, rows)
-            given = change(rows[order] if order else None)
-            for row in rows.values():
-                row.save()
+        status = self.task.status
+        try:
+            given, rows = self._in_one(change, order, waiting, status)
+        except BaseException:
+            self.task.status = status  # as the row still says
+            raise
         if tell or waiting:
-            announce.changed(self.task, *(row.public_id for row in rows.values()))
+            announce.changed(self.task, *(row.public_id for row in rows))
         return given
+
+    @again_after_deadlock
+    def _in_one(
+        self, change: Callable[[Subtask | None], Any], order: int | None, waiting: tuple[Finished, ...], status: str
+    ) -> tuple[Any, list[Subtask]]:
+        """The task first, then its steps, then what belongs to them: the order in which everybody takes them."""
+        self.task.status = status
+        if not Task.objects.filter(pk=self.task.pk, lease_owner=self.lease_owner).update(lease_until=lease_end()):
+            raise LeaseLost("another worker has taken this task over")
+        rows = self._locked({item.order for item in waiting if item.order} | ({order} if order else set()))
+        self._store(waiting, rows)
+        given = change(rows[order] if order else None)
+        for row in rows.values():
+            row.save()
+        return given, list(rows.values())
 
     def _locked(self, orders: set[int]) -> dict[int, Subtask]:
         if not orders:
             return {}
-        return {row.order: row for row in Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)}
+        rows = Subtask.objects.select_for_update().filter(task=self.task, order__in=orders)
+        return {row.order: row for row in rows.order_by("order")}
 
     def _store(self, waiting: tuple[Finished, ...], rows: dict[int, Subtask]) -> None:
         """The stages' results, and what they change in the rows that people see.

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.common import live
 from apps.common.bulk import Outcome, in_parts, must_not_exceed
+from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, OrquestradorError
 from apps.tasks.jobs import ring_on_commit
 from apps.tasks.logbook import log_many
@@ -42,13 +43,18 @@ def tasks_cancel(actor: Actor, ids: Sequence[uuid.UUID]) -> Outcome:
 
 def _cancel_waiting(actor: Actor, tasks: list[Task], outcome: Outcome) -> None:
     """Nobody works on these: they and their open steps are ended by two statements."""
-    now, keys = timezone.now(), [task.pk for task in tasks]
-    with transaction.atomic():
-        changed = Task.objects.filter(pk__in=keys, status__in=WAITING)
-        keys = list(changed.select_for_update().values_list("pk", flat=True))  # no worker begins one from here on
-        outcome.done += changed.update(status=TaskStatus.CANCELLED, finished_at=now, updated_at=now)
+    now = timezone.now()
+
+    @again_after_deadlock
+    def cancel() -> int:
+        changed = Task.objects.filter(pk__in=[task.pk for task in tasks], status__in=WAITING)
+        keys = list(changed.select_for_update().order_by("pk").values_list("pk", flat=True))  # no worker begins one from here on
+        done = changed.update(status=TaskStatus.CANCELLED, finished_at=now, updated_at=now)
         Subtask.objects.filter(task__in=keys).exclude(status__in=AT_REST).update(status=SubtaskStatus.CANCELLED, finished_at=now)
         _log(actor, keys, "cancelled")
+        return done
+
+    outcome.done += cancel()
 
 
 def tasks_start_again(actor: Actor, ids: Sequence[uuid.UUID]) -> Outcome:
@@ -73,12 +79,16 @@ def tasks_delete(actor: Actor, ids: Sequence[uuid.UUID]) -> tuple[Outcome, datet
         rows = _own(actor, part, outcome)
         for task in [task for task in rows if task.status in AT_WORK]:
             _one(Outcome(), task_cancel, actor, task)
-        keys = [task.pk for task in rows]
-        with transaction.atomic():
-            outcome.done += Task.objects.filter(pk__in=keys, deleted_at=None).update(deleted_at=moment, updated_at=moment)
-            _log(actor, keys, "deleted")
+        outcome.done += _delete(actor, [task.pk for task in rows], moment)
     _tell(actor)
     return outcome, moment
+
+
+@again_after_deadlock
+def _delete(actor: Actor, keys: Sequence[int], moment: datetime) -> int:
+    done = Task.objects.filter(pk__in=keys, deleted_at=None).update(deleted_at=moment, updated_at=moment)
+    _log(actor, keys, "deleted")
+    return done
 
 
 def tasks_restore(actor: Actor, moment: datetime) -> int:
@@ -89,20 +99,26 @@ def tasks_restore(actor: Actor, moment: datetime) -> int:
         rows = rows.filter(owner=actor.user)
     keys = list(rows.values_list("pk", flat=True))
     for part in in_parts(keys):
-        with transaction.atomic():
-            Task.objects.filter(pk__in=part, deleted_at=moment).update(deleted_at=None, updated_at=timezone.now())
-            _log(actor, part, "restored")
-            ring_on_commit()
+        _restore(actor, part, moment)
     _tell(actor)
     return len(keys)
 
 
+@again_after_deadlock
+def _restore(actor: Actor, keys: Sequence[int], moment: datetime) -> None:
+    Task.objects.filter(pk__in=keys, deleted_at=moment).update(deleted_at=None, updated_at=timezone.now())
+    _log(actor, keys, "restored")
+    ring_on_commit()
+
+
+@again_after_deadlock
 def tasks_purge(now: datetime | None = None, *, most: int = 500) -> int:
     """Remove for good what was deleted longer than `KEPT` ago, some at a time. Its costs stay in the usage rows."""
     old = Task.objects.filter(deleted_at__lt=(now or timezone.now()) - KEPT).values_list("pk", flat=True)[:most]
-    keys = list(old)
+    rows = Task.objects.filter(pk__in=list(old))
+    keys = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True))  # before what belongs to them
     if keys:
-        Task.objects.filter(pk__in=keys).delete()
+        rows.delete()
     return len(keys)
 
 

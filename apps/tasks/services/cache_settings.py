@@ -11,7 +11,7 @@ from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput
 from apps.providers.models import AIModel
 from apps.tasks.models import RoutingSettings
-from apps.tasks.services.audit import audit_setting
+from apps.tasks.services.audit import audit_lock, audit_setting
 
 SETTING_FIELDS = ("cache_is_on", "cache_is_shared", "cache_keep_s", "semantic_model", "semantic_threshold")
 LEAST_THRESHOLD = 50
@@ -21,6 +21,7 @@ LEAST_THRESHOLD = 50
 def cache_settings_update(actor: Actor, **fields: Any) -> RoutingSettings:
     """Change what a team set about its cached answers; admins only. Off keeps what there is. Raises BadInput."""
     actor.must_manage()
+    audit_lock(actor.team.pk)
     row = RoutingSettings.objects.select_for_update().filter(team=actor.team).first() or RoutingSettings(team=actor.team)
     changes = {name: [_said(getattr(row, name)), _said(fields[name])] for name in SETTING_FIELDS if name in fields}
     for name in changes:

@@ -16,7 +16,7 @@ from apps.common.restoring import must_be_of, rows_again
 from apps.providers.contract import TIERS
 from apps.providers.models import AIModel
 from apps.tasks.models import EscalationRule, RoutingSettings, TaskExecution, Trigger
-from apps.tasks.services.audit import audit_setting
+from apps.tasks.services.audit import audit_lock, audit_setting
 from apps.tasks.services.verdicts import answer_rated
 
 RULE_FIELDS = (
@@ -42,6 +42,7 @@ def rule_create(actor: Actor, **fields: Any) -> EscalationRule:
 @again_after_deadlock
 def rule_update(actor: Actor, rule: EscalationRule, **fields: Any) -> EscalationRule:
     actor.must_manage()
+    audit_lock(actor.team.pk)  # before the rule, as where a rise by it is kept
     return _rule_save(actor, EscalationRule.objects.select_for_update().get(pk=rule.pk), fields, "rule_changed")
 
 
@@ -120,6 +121,7 @@ def _rule_json(rule: EscalationRule) -> dict[str, Any]:
 def routing_settings_update(actor: Actor, **fields: Any) -> RoutingSettings:
     """Change bands, most escalations, most cost or exploration; admins only. A band of None goes back to the default."""
     actor.must_manage()
+    audit_lock(actor.team.pk)
     row = RoutingSettings.objects.select_for_update().filter(team=actor.team).first() or RoutingSettings(team=actor.team)
     changes = {name: [getattr(row, name), fields[name]] for name in SETTING_FIELDS if name in fields}
     for name, (_before, value) in changes.items():

@@ -22,6 +22,7 @@ from apps.tasks.runner import announce
 from apps.tasks.runner.journal import plan_of
 from apps.tasks.runner.projections import plan_json
 from apps.tasks.services.verdicts import subtask_rate
+from apps.tasks.states import lock
 
 
 def subtask_add(actor: Actor, task: Task, *, description: str, **given: Any) -> Subtask:
@@ -62,6 +63,7 @@ def subtask_approve(actor: Actor, subtask: Subtask) -> Subtask:
     if subtask.status != SubtaskStatus.COMPLETED:
         raise Conflict(_("This step is not finished, so there is nothing to approve yet."))
     with transaction.atomic():
+        lock(task)
         subtask_rate(actor, subtask, thumb=1)
         was_suspect = subtask.suspect
         subtask.suspect = False
@@ -85,7 +87,7 @@ def _plan_changed(actor: Actor, task: Task) -> Iterator[None]:
     """Around a change of steps: nobody else changes them meanwhile, and what cannot be carried out is not kept."""
     actor.must_own(task.owner_id)
     with transaction.atomic():
-        row = Task.objects.select_for_update().get(pk=task.pk)
+        row = lock(task)
         if row.status != TaskStatus.AWAITING_APPROVAL:
             raise Conflict(
                 _("The steps of a task can be changed while its plan waits for approval. A finished step can be retried.")

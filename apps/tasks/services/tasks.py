@@ -30,7 +30,7 @@ from apps.tasks.runner import announce
 from apps.tasks.runner.endings import close_open_subtasks
 from apps.tasks.runner.projections import plan_json, plan_write
 from apps.tasks.selectors.checking import verifying_policy
-from apps.tasks.states import move
+from apps.tasks.states import lock, move
 
 # ── making and changing ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -152,6 +152,7 @@ def task_start(actor: Actor, task: Task) -> Task:
     with transaction.atomic():
         if task.status == TaskStatus.PENDING and task.is_started:
             return task
+        lock(task)
         if task.status == TaskStatus.PENDING:
             Task.objects.filter(pk=task.pk).update(is_started=True)
             task.is_started = True
@@ -212,6 +213,7 @@ def plan_approve(actor: Actor, task: Task, *, plan: Mapping[str, Any] | None = N
         raise Conflict(_("This task has no plan that waits for approval."))
     planned = read_plan(plan) if plan is not None else None
     with transaction.atomic():
+        lock(task)
         fields: dict[str, Any] = {"plan_approved_at": timezone.now()}
         if planned is not None:
             plan_write(task, planned)
@@ -260,6 +262,7 @@ def subtask_escalate(actor: Actor, subtask: Subtask) -> Subtask:
         raise Conflict(_("There is no model of another family to escalate to. Add one, or switch one on."))
     ablest = max(chat_models, key=lambda model: (AIModel.tier_rank(model.tier), model.skill or 0))
     with transaction.atomic():
+        lock(subtask.task)
         _log(subtask.task, "escalated_by_hand", actor, subtask=subtask, model=str(ablest))
         return subtask_retry(actor, subtask, model=str(ablest.public_id))
 
@@ -269,7 +272,7 @@ def subtask_escalate(actor: Actor, subtask: Subtask) -> Subtask:
 
 def _must_be_at_rest(task: Task) -> None:
     """A worker that still writes would mix what it began with the new round."""
-    row = Task.objects.select_for_update().get(pk=task.pk)
+    row = lock(task)
     if row.is_held and row.status in (*AT_WORK, TaskStatus.PENDING):
         raise Conflict(_("The task is running. Pause it first, then retry the step."))
     if row.is_held:

@@ -102,7 +102,9 @@ def run_stop(actor: Actor, run: ValidatorRun) -> ValidatorRun:
     return run
 
 
+@transaction.atomic
 def run_delete(actor: Actor, run: ValidatorRun) -> None:
     """Remove it with its verdicts; one under way is stopped by that. What its calls cost stays on record."""
     actor.must_manage()
+    ValidatorRun.objects.select_for_update().filter(pk=run.pk).first()  # no verdict is stored from here on
     run.delete()

@@ -9,17 +9,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
+from apps.common.db import again_after_deadlock
 from apps.common.errors import BadInput, Conflict
 from apps.common.events import AnswerRated
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.types import SecondOpinion
 from apps.tasks.engine.types import ModelRef, Outcome, Policy
 from apps.tasks.models import ResultThumb, Subtask, Task, TaskExecution, ValidatorOutcome
+from apps.tasks.states import lock
 
 KNOWN = ValidatorOutcome.KnownBy
 
@@ -141,31 +142,33 @@ def _thumbs_of(row: ValidatorOutcome) -> int:
 # ── thumbs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@transaction.atomic
+@again_after_deadlock
 def task_rate(actor: Actor, task: Task, *, thumb: int | None) -> None:
     """What the person thinks of the task's result: 1, -1, or None to take it back."""
     _must_be_thumb(thumb)
     if not task.result:
         raise Conflict(_("There is no result to have an opinion of."))
+    lock(task)
     _thumb(actor.user.pk, task.team_id, thumb or 0, task=task)
     for subtask in task.subtasks.exclude(result="").filter(result=task.result):
         _learn_of_step(subtask)
 
 
-@transaction.atomic
+@again_after_deadlock
 def subtask_rate(actor: Actor, subtask: Subtask, *, thumb: int | None) -> None:
     """The same of what one step gave."""
     _must_be_thumb(thumb)
     if not subtask.result:
         raise Conflict(_("There is no result to have an opinion of."))
+    lock(subtask.task)
     _thumb(actor.user.pk, subtask.task.team_id, thumb or 0, subtask=subtask)
     _learn_of_step(subtask)
 
 
-@transaction.atomic
+@again_after_deadlock
 def answer_rated(event: AnswerRated) -> None:
     """A person rated an answer to a prompt, here or in a chat. The prompt itself keeps the latest thumb."""
-    execution = TaskExecution.objects.filter(public_id=event.execution_public_id).first()
+    execution = TaskExecution.objects.select_for_update().filter(public_id=event.execution_public_id).first()
     if execution is None:
         return
     _thumb(event.person_id, execution.team_id, event.thumb, execution=execution)

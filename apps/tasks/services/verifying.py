@@ -15,7 +15,7 @@ from apps.common.errors import BadInput, Conflict
 from apps.common.restoring import must_be_of, rows_again
 from apps.providers.models import AIModel
 from apps.tasks.models import CheckingSettings, Priority, VerifyingRule
-from apps.tasks.services.audit import audit_setting
+from apps.tasks.services.audit import audit_lock, audit_setting
 
 RULE_FIELDS = ("category", "when", "from_complexity", "from_priority", "sample_percent")
 SETTING_FIELDS = ("search", "search_url", "search_results", "vectors", "vectors_model", "vectors_folder")
@@ -97,6 +97,7 @@ def _number(value: Any) -> Decimal | None:
 def checking_settings_update(actor: Actor, **fields: Any) -> CheckingSettings:
     """Switch the web look-up or the vectors of meaning on or off; admins only. Raises BadInput by field."""
     actor.must_manage()
+    audit_lock(actor.team.pk)
     row = CheckingSettings.objects.select_for_update().filter(team=actor.team).first() or CheckingSettings(team=actor.team)
     if fields.get("vectors_folder", row.vectors_folder) != row.vectors_folder and not actor.user.is_staff:
         message = _("Only who looks after this installation names folders of its machines.")
