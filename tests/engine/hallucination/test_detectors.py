@@ -391,6 +391,22 @@ def test_an_answer_to_another_question_is_seen(question: str, on_topic: str, off
 
 
 @pytest.mark.parametrize(
+    ("question", "leans_on_it", "strange"),
+    [
+        ("Which company built the bridge?", "It was Ansaldo.", "Neil Armstrong visited Denmark."),
+        ("Which company built the bridge?", "Ansaldo of Genoa.", "Snow was falling."),
+        ("Que empresa construiu a ponte?", "Foi ela a Ansaldo.", "A neve caiu tarde."),
+    ],
+)
+def test_a_short_sentence_on_something_else_is_strange_but_not_one_that_leans_on_the_question(
+    question: str, leans_on_it: str, strange: str
+) -> None:
+    fits, does_not = (scope(text(answer), text(question), source("")) for answer in (leans_on_it, strange))
+    assert fits is not None and does_not is not None
+    assert fits.score < 0.5 <= does_not.score
+
+
+@pytest.mark.parametrize(
     ("question", "right", "wrong"),
     [
         ("In what year was it finished?", "1889", "Gustave Eiffel"),

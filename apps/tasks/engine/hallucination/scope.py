@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from apps.tasks.engine.hallucination.lexicon import MONTHS, NATIONS
+from apps.tasks.engine.hallucination.lexicon import IRREGULAR, MODALS, MONTHS, NATIONS, PRONOUNS
 from apps.tasks.engine.hallucination.sources import PREFIX, Source, content
 from apps.tasks.engine.hallucination.text import CONTENT, NAME, NUMBER, Text, Word
 from apps.tasks.engine.hallucination.types import Signal, Span
@@ -45,6 +45,7 @@ _ASKS_YES = re.compile(
     r"(?:^\W*|[,;:]\s+)(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|é|são|foi|foram|há|tem|pode|será)\b",
     re.IGNORECASE,
 )
+_VERBS = MODALS | frozenset("is are was were am has have had do does did é são foi foram era eram tem tinha".split())
 _SHORT = 8  # so few words are a phrase picked from somewhere, not a text
 
 
@@ -75,7 +76,7 @@ def scope(answer: Text, question: Text, source: Source) -> Signal | None:
         measures |= _phrase(answer, question, asked_stems)
         if source:
             measures |= _place_in_source(answer, asked, source)
-    score = _score(measures, is_phrase=len(answer.words) <= _SHORT)
+    score = _score(measures, answer)
     spans = (Span(answer.words[0].start, answer.words[-1].end, "off_topic"),) if score >= 0.5 else ()
     return Signal("scope", score, spans, measures)
 
@@ -97,10 +98,22 @@ def _weight(word: Word) -> float:
     return 2.0 if word.kind in (NAME, NUMBER) else 1.0
 
 
-def _score(measures: dict[str, float], *, is_phrase: bool) -> float:
-    if is_phrase:
-        return max(0.0, 0.8 * measures["mistyped"], 0.6 * measures["from_question"])
-    return max(0.0, 1.0 - measures["relevance"] / _RELEVANT)
+def _score(measures: dict[str, float], answer: Text) -> float:
+    strange = max(0.0, 1.0 - measures["relevance"] / _RELEVANT)
+    if len(answer.words) > _SHORT:
+        return strange
+    return max(0.8 * measures["mistyped"], 0.6 * measures["from_question"], 0.6 * strange * _names_its_subject(answer))
+
+
+def _names_its_subject(answer: Text) -> bool:
+    """Whether a short answer is a sentence that does not rely on the question for whom it speaks of."""
+    words = answer.words
+    if words[0].text in _YES or any(word.text in PRONOUNS for word in words):
+        return False
+    return any(
+        word.text in _VERBS or (word.kind == CONTENT and (word.text in IRREGULAR or word.text.endswith(("ed", "ou", "iu"))))
+        for word in words
+    )
 
 
 def _answers_otherwise(answer: Text, question: Text) -> bool:
