@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from apps.accounts import selectors, services, sessions
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, Team
-from apps.common.api import ActorMixin, PublicSerializer, TeamViewSet
+from apps.common.api import UUID_PATTERN, ActorMixin, PublicSerializer, TeamViewSet
 from apps.common.health import PART_STATUSES, STATUSES, health
 
 
@@ -149,7 +149,7 @@ class TeamsViewSet(TeamViewSet):
 
     @extend_schema(methods=["PATCH"], request=MemberSerializer, responses=MemberSerializer)
     @extend_schema(methods=["DELETE"], responses={204: None})
-    @action(detail=True, methods=["patch", "delete"], url_path="members/(?P<member_id>[0-9a-fA-F-]{36})")
+    @action(detail=True, methods=["patch", "delete"], url_path=f"members/(?P<member_id>{UUID_PATTERN})")
     def member(self, request: Request, id: str, member_id: str) -> Response:
         """Change the role of a member, or take them out. A team keeps an owner."""
         there = self._actor_there()

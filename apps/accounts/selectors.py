@@ -9,11 +9,12 @@ from typing import Any
 from django.contrib.sessions.models import Session
 from django.db.models import F, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, SignIn, Team, User
 from apps.accounts.services import actor_for, token_hash
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 
 
@@ -24,7 +25,7 @@ def teams_visible(actor: Actor) -> QuerySet[Team]:
 
 def access_team(actor: Actor, public_id: uuid.UUID) -> Team:
     """One of the person's teams, with their `role`; NotFound for any other."""
-    return _one(teams_visible(actor), public_id)
+    return access_row(teams_visible(actor), public_id, _("There is no such team, or you are not in it."))
 
 
 def actor_in(actor: Actor, public_id: uuid.UUID) -> Actor:
@@ -44,7 +45,7 @@ def members_filtered(actor: Actor, *, search: str = "", role: str = "") -> Query
 
 
 def access_member(actor: Actor, public_id: uuid.UUID) -> Membership:
-    return _one(members_list(actor), public_id)
+    return access_row(members_list(actor), public_id, _("There is no such member."))
 
 
 def invitations_visible(actor: Actor) -> QuerySet[Invitation]:
@@ -66,7 +67,7 @@ def invitations_filtered(
 
 
 def access_invitation(actor: Actor, public_id: uuid.UUID) -> Invitation:
-    return _one(invitations_visible(actor), public_id)
+    return access_row(invitations_visible(actor), public_id, _("There is no such invitation."))
 
 
 def link_open(token: str) -> Invitation | None:
@@ -89,7 +90,7 @@ def notifications_filtered(actor: Actor, *, search: str = "", kind: str = "", un
 
 
 def access_notification(actor: Actor, public_id: uuid.UUID) -> Notification:
-    return _one(notifications_visible(actor), public_id)
+    return access_row(notifications_visible(actor), public_id, _("There is no such notification."))
 
 
 def notifications_unread(actor: Actor) -> int:
@@ -103,7 +104,7 @@ def sign_ins_visible(actor: Actor) -> QuerySet[SignIn]:
 
 
 def access_sign_in(actor: Actor, public_id: uuid.UUID) -> SignIn:
-    return _one(sign_ins_visible(actor), public_id)
+    return access_row(sign_ins_visible(actor), public_id, _("There is no such session."))
 
 
 def has_owner() -> bool:
@@ -129,10 +130,3 @@ def me(actor: Actor) -> dict[str, Any]:
         "team": {"id": actor.team.public_id, "name": actor.team.name, "role": actor.role},
         "teams": [{"id": team.public_id, "name": team.name, "role": team.role} for team in teams_visible(actor)],  # type: ignore[attr-defined]
     }
-
-
-def _one(rows: QuerySet, public_id: uuid.UUID) -> Any:
-    row = rows.filter(public_id=public_id).first()
-    if row is None:
-        raise NotFound()
-    return row

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.actor import Actor
 from apps.chat.models import AnswerThumb, Attachment, Conversation, Message
 from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 
 THREAD_LIMIT = 50
 # Of an answer's route a page shows that there is one; each of its texts holds the whole conversation up to its answer.
@@ -46,47 +47,36 @@ def attachments_visible(actor: Actor) -> QuerySet[Attachment]:
 
 def access_conversation(actor: Actor, public_id: UUID | str) -> Conversation:
     """The conversation, or NotFound: for another person's as for one that never was."""
-    return _found(conversations_visible(actor), public_id, _("There is no such conversation."))
+    return access_row(conversations_visible(actor), public_id, _("There is no such conversation."))
 
 
 def access_deleted_conversation(actor: Actor, public_id: UUID | str) -> Conversation:
     """One of mine that was deleted a short while ago and can be brought back."""
     rows = Conversation.objects.filter(owner=actor.user, team=actor.team, deleted_at__isnull=False)
-    return _found(rows, public_id, _("There is no such conversation."))
+    return access_row(rows, public_id, _("There is no such conversation."))
 
 
 def access_message(actor: Actor, public_id: UUID | str) -> Message:
-    return _found(messages_visible(actor), public_id, _("There is no such message."))
+    return access_row(messages_visible(actor), public_id, _("There is no such message."))
 
 
 def access_removed_message(actor: Actor, public_id: UUID | str) -> Message:
     """One of mine that was removed a short while ago and can be brought back."""
     rows = Message.every.filter(conversation__owner=actor.user, conversation__team=actor.team, conversation__deleted_at=None)
     rows = rows.filter(removed_at__isnull=False).select_related("conversation__owner", "model", "execution", "parent")
-    return _found(rows, public_id, _("There is no such message."))
+    return access_row(rows, public_id, _("There is no such message."))
 
 
 def was_removed(conversation: Conversation, public_id: str) -> bool:
     """Whether that was a message of the conversation a short while ago."""
     try:
-        return bool(_found(Message.every.filter(conversation=conversation).exclude(removed_at=None), public_id, ""))
+        return bool(access_row(Message.every.filter(conversation=conversation).exclude(removed_at=None), public_id, ""))
     except NotFound:
         return False
 
 
 def access_attachment(actor: Actor, public_id: UUID | str) -> Attachment:
-    return _found(attachments_visible(actor), public_id, _("There is no such file."))
-
-
-def _found(rows: QuerySet[Any], public_id: UUID | str, message: str) -> Any:
-    try:
-        wanted = UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(message) from error
-    row = rows.filter(public_id=wanted).first()
-    if row is None:
-        raise NotFound(message)
-    return row
+    return access_row(attachments_visible(actor), public_id, _("There is no such file."))
 
 
 # ── Lists ─────────────────────────────────────────────────────────────────────────────────────────────────────────

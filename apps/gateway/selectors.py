@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.models import MONEY
 from apps.common.searching import with_words
 from apps.gateway.models import VirtualKey
@@ -37,14 +37,7 @@ def virtual_keys_visible(actor: Actor) -> QuerySet[VirtualKey]:
 
 def access_virtual_key(actor: Actor, public_id: UUID | str) -> VirtualKey:
     """One key that the actor may see; NotFound otherwise."""
-    try:
-        wanted = UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(_("There is no such key.")) from error
-    key = virtual_keys_visible(actor).filter(public_id=wanted).first()
-    if key is None:
-        raise NotFound(_("There is no such key."))
-    return key
+    return access_row(virtual_keys_visible(actor), public_id, _("There is no such key."))
 
 
 def virtual_key_state(key: VirtualKey, budgets: dict[UUID, Budget]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.knowledge.models import Template, TemplateVersion
 from apps.knowledge.rendering import label_of
 from apps.knowledge.seeds import FIELDS, seed_text, seeds
@@ -25,28 +26,19 @@ def templates_visible(actor: Actor) -> QuerySet[Template]:
 
 def access_template(actor: Actor, public_id: UUID | str) -> Template:
     """One of the team's, or NotFound."""
-    return _found(templates_visible(actor), public_id)
+    return access_row(templates_visible(actor), public_id, _("There is no such template."))
 
 
 def access_deleted_template(actor: Actor, public_id: UUID | str) -> Template:
     """One that was deleted and can be brought back."""
-    return _found(Template.objects.filter(team=actor.team, deleted_at__isnull=False), public_id)
+    rows = Template.objects.filter(team=actor.team, deleted_at__isnull=False)
+    return access_row(rows, public_id, _("There is no such template."))
 
 
 def access_version(template: Template, number: int) -> TemplateVersion:
     row = template.versions.filter(number=number).first()
     if row is None:
         raise NotFound(_("The template has no such version."))
-    return row
-
-
-def _found(rows: QuerySet[Template], public_id: UUID | str) -> Template:
-    try:
-        row = rows.filter(public_id=UUID(str(public_id))).first()
-    except ValueError:
-        row = None
-    if row is None:
-        raise NotFound(_("There is no such template."))
     return row
 
 

@@ -230,3 +230,7 @@ def test_notifications_are_listed_newest_first_and_marked_as_read(client, actor)
     assert [row["title"] for row in client.get("/api/notifications/?unread=true").json()["results"]] == ["One"]
     assert client.post("/api/notifications/read-all/").json() == {"read": 1}
     assert not Notification.objects.filter(read_at=None).exists()
+
+
+def test_a_member_that_is_no_id_is_not_there(client, actor):
+    assert client.delete(f"/api/teams/{actor.team.public_id}/members/{'-' * 36}/").status_code == 404

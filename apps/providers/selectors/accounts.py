@@ -12,12 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.balances import TELLS
 from apps.providers.models import CreditUsage, ExternalAccount, Provider
 from apps.providers.presets import choice_of, vendor_of
-from apps.providers.selectors.lookups import as_uuid
 
 
 def accounts_visible(actor: Actor) -> QuerySet[ExternalAccount]:
@@ -40,10 +39,7 @@ def vendors_of_accounts(actor: Actor) -> list[tuple[str, str]]:
 
 def access_account(actor: Actor, public_id: UUID | str) -> ExternalAccount:
     """One account of the actor's team; NotFound otherwise."""
-    account = accounts_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if account is None:
-        raise NotFound(_("There is no such account."))
-    return account
+    return access_row(accounts_visible(actor), public_id, _("There is no such account."))
 
 
 def spend_by_vendor(team_id: int) -> dict[str, Decimal]:

@@ -12,13 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.models import HUNDRED, MONEY
 from apps.common.searching import with_words
 from apps.providers import budget_words
 from apps.providers.models import Budget, Reservation
 from apps.providers.models.budgets import exact
-from apps.providers.selectors.lookups import as_uuid
 
 _USD: DecimalField = DecimalField(**MONEY)
 
@@ -44,10 +43,7 @@ def budgets_filtered(actor: Actor, *, search: str = "", scope: str = "") -> Quer
 
 def access_budget(actor: Actor, public_id: UUID | str) -> Budget:
     """One budget that the actor may see, as `budgets_visible` gives it; NotFound otherwise."""
-    budget = budgets_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if budget is None:
-        raise NotFound(_("There is no such budget."))
-    return budget
+    return access_row(budgets_visible(actor), public_id, _("There is no such budget."))
 
 
 def budget_state(actor: Actor, budget: Budget) -> dict[str, Any]:

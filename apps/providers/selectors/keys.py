@@ -9,11 +9,10 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.models import ProviderKey
 from apps.providers.presets import choice_of, vendor_of
-from apps.providers.selectors.lookups import as_uuid
 
 
 def keys_visible(actor: Actor) -> QuerySet[ProviderKey]:
@@ -54,10 +53,7 @@ def _at(places: list[tuple[str, str]]) -> Q:
 
 def access_key(actor: Actor, public_id: UUID | str) -> ProviderKey:
     """One key of the actor's team; NotFound otherwise."""
-    key = keys_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if key is None:
-        raise NotFound(_("There is no such key."))
-    return key
+    return access_row(keys_visible(actor), public_id, _("There is no such key."))
 
 
 def key_state(key: ProviderKey) -> dict[str, Any]:

@@ -9,33 +9,24 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.models import AIModel, Breaker, ModelDownload, Provider
 
 
 def access_provider(actor: Actor, public_id: UUID | str) -> Provider:
     """One provider of the actor's team, with its counts of models; NotFound otherwise."""
-    provider = providers_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if provider is None:
-        raise NotFound(_("There is no such provider."))
-    return provider
+    return access_row(providers_visible(actor), public_id, _("There is no such provider."))
 
 
 def access_model(actor: Actor, public_id: UUID | str) -> AIModel:
     """One model of the actor's team, with its provider; NotFound otherwise."""
-    model = models_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if model is None:
-        raise NotFound(_("There is no such model."))
-    return model
+    return access_row(models_visible(actor), public_id, _("There is no such model."))
 
 
 def access_download(actor: Actor, public_id: UUID | str) -> ModelDownload:
     """One download of the actor's team, with its provider; NotFound otherwise."""
-    download = downloads_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if download is None:
-        raise NotFound(_("There is no such download."))
-    return download
+    return access_row(downloads_visible(actor), public_id, _("There is no such download."))
 
 
 def providers_visible(actor: Actor) -> QuerySet[Provider]:
@@ -80,10 +71,3 @@ def downloads_filtered(actor: Actor, *, search: str = "", state: str = "") -> Qu
     """Those with the words in their name or their provider's, in the state. One query."""
     rows = with_words(downloads_visible(actor), search, "name", "provider__display_name")
     return rows.filter(state=state) if state else rows
-
-
-def as_uuid(public_id: UUID | str) -> UUID:
-    try:
-        return public_id if isinstance(public_id, UUID) else UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(_("There is nothing here under that id.")) from error

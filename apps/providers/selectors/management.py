@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.actor import Actor
-from apps.common.errors import BadInput, NotFound
+from apps.common.errors import BadInput
+from apps.common.lookups import access_row, as_uuid
 from apps.common.searching import with_words
 from apps.providers import memory
 from apps.providers.adapters import load_options_of
 from apps.providers.memory import Space
 from apps.providers.models import GROUPS, AIModel, Breaker, ModelDiscovery, ModelDownload, ModelLoad, ModelSettings, Provider
-from apps.providers.selectors.lookups import as_uuid, models_visible
+from apps.providers.selectors.lookups import models_visible
 from apps.providers.selectors.screens import model_state
 from apps.providers.services.fitting import is_here
 
@@ -233,10 +234,7 @@ def discoveries_visible(actor: Actor) -> QuerySet[ModelDiscovery]:
 
 def access_discovery(actor: Actor, public_id: UUID | str) -> ModelDiscovery:
     """One found model of the actor's team; NotFound otherwise."""
-    found = discoveries_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if found is None:
-        raise NotFound(_("There is no such found model."))
-    return found
+    return access_row(discoveries_visible(actor), public_id, _("There is no such found model."))
 
 
 def discovery_counts(actor: Actor) -> dict[str, int]:

@@ -10,27 +10,21 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Team
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.providers.models import AIModel, ModelRating, SpecializedAI, SpecializedAIFallback
-from apps.providers.selectors.lookups import as_uuid
 
 _LINKS = Prefetch("links", SpecializedAIFallback.objects.select_related("model__provider__key").order_by("position", "pk"))
 
 
 def access_specialized_ai(actor: Actor, public_id: UUID | str) -> SpecializedAI:
     """One of the actor's team, with its models; NotFound otherwise, also when it was deleted."""
-    row = specialized_ais_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such specialized AI."))
-    return row
+    return access_row(specialized_ais_visible(actor), public_id, _("There is no such specialized AI."))
 
 
 def access_deleted_specialized_ai(actor: Actor, public_id: UUID | str) -> SpecializedAI:
     """One that the actor's team has deleted, to be brought back; NotFound otherwise."""
-    row = SpecializedAI.objects.filter(team=actor.team, deleted_at__isnull=False, public_id=as_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such specialized AI."))
-    return row
+    rows = SpecializedAI.objects.filter(team=actor.team, deleted_at__isnull=False)
+    return access_row(rows, public_id, _("There is no such specialized AI."))
 
 
 def specialized_ais_visible(actor: Actor) -> QuerySet[SpecializedAI]:
@@ -49,10 +43,7 @@ def _with_models(rows: QuerySet[SpecializedAI]) -> QuerySet[SpecializedAI]:
 
 def access_rating(actor: Actor, public_id: UUID | str) -> ModelRating:
     """One of the actor's team, with its model; NotFound otherwise."""
-    row = ratings_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such rating."))
-    return row
+    return access_row(ratings_visible(actor), public_id, _("There is no such rating."))
 
 
 def ratings_visible(actor: Actor) -> QuerySet[ModelRating]:

@@ -12,7 +12,7 @@ from django.db.models import Avg, Case, DecimalField, FloatField, OuterRef, Pref
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row, as_uuid
 from apps.common.models import MONEY
 from apps.common.searching import with_words
 from apps.providers.models import (
@@ -25,7 +25,6 @@ from apps.providers.models import (
     Trial,
     TrialAnswer,
 )
-from apps.providers.selectors.lookups import as_uuid
 
 # Of shorter answers the time between the first and the last token says nothing about the speed.
 TOKENS_TO_MEASURE_SPEED = 24
@@ -90,18 +89,12 @@ def _narrowed(actor: Actor, rows: Any, status: str, mine: str) -> Any:
 
 def access_benchmark(actor: Actor, public_id: UUID | str) -> Benchmark:
     """One of the actor's team; NotFound otherwise."""
-    row = benchmarks_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such benchmark."))
-    return row
+    return access_row(benchmarks_visible(actor), public_id, _("There is no such benchmark."))
 
 
 def access_comparison(actor: Actor, public_id: UUID | str) -> Comparison:
     """One of the actor's team; NotFound otherwise."""
-    row = comparisons_visible(actor).filter(public_id=as_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such comparison."))
-    return row
+    return access_row(comparisons_visible(actor), public_id, _("There is no such comparison."))
 
 
 def benchmarks_of(model: AIModel, *, most: int = 20) -> list[dict[str, Any]]:

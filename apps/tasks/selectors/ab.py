@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.tasks.engine.routing.significance import Comparison, compare_means, compare_shares
 from apps.tasks.models import ABTest, TaskExecution
@@ -79,10 +79,7 @@ def ab_tests_filtered(actor: Actor, *, search: str = "", status: str = "", measu
 
 def access_ab_test(actor: Actor, public_id: uuid.UUID | str) -> ABTest:
     """The test, or NotFound: for another team's as for one that never was."""
-    test = ab_tests_visible(actor).filter(public_id=public_id).first()
-    if test is None:
-        raise NotFound(_("There is no such test."))
-    return test
+    return access_row(ab_tests_visible(actor), public_id, _("There is no such test."))
 
 
 def measured_lately(team_id: int, measure: str) -> Measured | None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.tasks.models import CachedAnswer, RoutingSettings
 from apps.tasks.selectors.spent import money
@@ -58,10 +58,7 @@ def cached_filtered(actor: Actor, *, search: str = "", used: str = "") -> QueryS
 
 def access_cached(actor: Actor, public_id: uuid.UUID | str) -> CachedAnswer:
     """The entry, or NotFound."""
-    row = cached_visible(actor).filter(public_id=public_id).first()
-    if row is None:
-        raise NotFound(_("There is no such cached answer."))
-    return row
+    return access_row(cached_visible(actor), public_id, _("There is no such cached answer."))
 
 
 def cache_figures(actor: Actor) -> CacheFigures:

@@ -18,7 +18,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.models.trials import TrialStatus
 from apps.tasks.models import CheckingSettings, ResultThumb, ValidatorOutcome, ValidatorRun, VerifyingRule
@@ -257,7 +257,7 @@ def runs_filtered(actor: Actor, *, search: str = "", status: str = "") -> QueryS
 
 def access_run(actor: Actor, public_id: uuid.UUID | str) -> ValidatorRun:
     """The run, or NotFound: for another team's as for one that never was."""
-    return _found(runs_visible(actor), public_id, _("There is no such benchmark."))
+    return access_row(runs_visible(actor), public_id, _("There is no such benchmark."))
 
 
 def run_card(run: ValidatorRun) -> dict[str, Any]:
@@ -291,7 +291,7 @@ def rules_of_checking(actor: Actor) -> QuerySet[VerifyingRule]:
 
 
 def access_verifying_rule(actor: Actor, public_id: uuid.UUID | str) -> VerifyingRule:
-    return _found(rules_of_checking(actor), public_id, _("There is no such rule."))
+    return access_row(rules_of_checking(actor), public_id, _("There is no such rule."))
 
 
 def verifying_policy(team_id: int) -> dict[str, Any]:
@@ -324,14 +324,3 @@ def own_thumbs(actor: Actor, task_id: int) -> dict[str, int]:
     mine = ResultThumb.objects.filter(person=actor.user)
     rows = mine.filter(task=task_id) | mine.filter(subtask__task=task_id)
     return {str(step or ""): thumb for step, thumb in rows.values_list("subtask__public_id", "thumb")}
-
-
-def _found(rows: QuerySet[Any], public_id: uuid.UUID | str, message: str) -> Any:
-    try:
-        key = public_id if isinstance(public_id, uuid.UUID) else uuid.UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(message) from error
-    row = rows.filter(public_id=key).first()
-    if row is None:
-        raise NotFound(message)
-    return row

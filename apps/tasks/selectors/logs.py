@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import User
-from apps.common.errors import BadInput, NotFound
+from apps.common.errors import BadInput
+from apps.common.lookups import access_row
 from apps.common.paging import page_of
 from apps.common.said import packed, unpacked
 from apps.common.searching import Searched, searched
@@ -171,14 +172,7 @@ def is_seen_by(actor: Actor, line: Mapping[str, Any]) -> bool:
 
 def access_log(actor: Actor, public_id: uuid.UUID | str) -> ExecutionLog:
     """A line with its task and step, or NotFound."""
-    try:
-        wanted = public_id if isinstance(public_id, uuid.UUID) else uuid.UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(_("There is nothing here under that id.")) from error
-    line = logs_visible(actor).filter(public_id=wanted).first()
-    if line is None:
-        raise NotFound(_("There is no such log entry."))
-    return line
+    return access_row(logs_visible(actor), public_id, _("There is no such log entry."))
 
 
 def logs_found(actor: Actor, query: LogQuery) -> QuerySet[ExecutionLog]:

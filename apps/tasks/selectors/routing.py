@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.models import AIModel, CreditUsage
 from apps.providers.selectors import access_model, models_visible
@@ -40,10 +41,7 @@ def executions_visible(actor: Actor) -> QuerySet[TaskExecution]:
 
 def access_execution(actor: Actor, public_id: uuid.UUID | str) -> TaskExecution:
     """The prompt, or NotFound."""
-    row = executions_visible(actor).filter(public_id=_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such prompt."))
-    return row
+    return access_row(executions_visible(actor), public_id, _("There is no such prompt."))
 
 
 def rules_visible(actor: Actor) -> QuerySet[EscalationRule]:
@@ -61,10 +59,7 @@ def rules_filtered(actor: Actor, *, search: str = "", trigger: str = "", state: 
 
 
 def access_rule(actor: Actor, public_id: uuid.UUID | str) -> EscalationRule:
-    row = rules_visible(actor).filter(public_id=_uuid(public_id)).first()
-    if row is None:
-        raise NotFound(_("There is no such rule."))
-    return row
+    return access_row(rules_visible(actor), public_id, _("There is no such rule."))
 
 
 def audit_visible(actor: Actor) -> QuerySet[AuditLog]:
@@ -226,10 +221,3 @@ def audit_of(execution: TaskExecution) -> Sequence[AuditLog]:
 def routing_settings_of(actor: Actor) -> RoutingSettings:
     """The team's settings; those of the code, not stored, where it has set none."""
     return RoutingSettings.objects.filter(team=actor.team).first() or RoutingSettings(team=actor.team)
-
-
-def _uuid(public_id: uuid.UUID | str) -> uuid.UUID:
-    try:
-        return public_id if isinstance(public_id, uuid.UUID) else uuid.UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(_("There is nothing here under that id.")) from error

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import User
-from apps.common.errors import BadInput, NotFound
+from apps.common.errors import BadInput
+from apps.common.lookups import access_row
 from apps.providers.models import CreditUsage
 from apps.providers.selectors import cost_words
 from apps.tasks.models import Task, TaskExecution
@@ -74,10 +75,7 @@ def calls_visible(actor: Actor) -> QuerySet[CreditUsage]:
 
 
 def access_call(actor: Actor, public_id: uuid.UUID) -> CreditUsage:
-    call = calls_visible(actor).select_related("owner", "model").filter(public_id=public_id).first()
-    if call is None:
-        raise NotFound(_("There is no such call."))
-    return call
+    return access_row(calls_visible(actor).select_related("owner", "model"), public_id, _("There is no such call."))
 
 
 def calls_found(actor: Actor, query: SpendQuery) -> QuerySet[CreditUsage]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import NotFound
+from apps.common.lookups import access_row
 from apps.providers.models import AIModel, SpecializedAI
 from apps.tasks.messages import explain_row
 from apps.tasks.models import Call, Priority, Subtask, SubtaskStatus, Task, TaskStatus
@@ -39,25 +39,12 @@ def subtasks_visible(actor: Actor) -> QuerySet[Subtask]:
 
 def access_task(actor: Actor, public_id: uuid.UUID | str) -> Task:
     """The task, or NotFound: for another team's as for one that never was."""
-    task = tasks_visible(actor).select_related("owner").filter(public_id=_uuid(public_id)).first()
-    if task is None:
-        raise NotFound(_("There is no such task."))
-    return task
+    return access_row(tasks_visible(actor).select_related("owner"), public_id, _("There is no such task."))
 
 
 def access_subtask(actor: Actor, public_id: uuid.UUID | str) -> Subtask:
     """The step of a task with its task, or NotFound."""
-    subtask = subtasks_visible(actor).select_related("task").filter(public_id=_uuid(public_id)).first()
-    if subtask is None:
-        raise NotFound(_("There is no such step."))
-    return subtask
-
-
-def _uuid(public_id: uuid.UUID | str) -> uuid.UUID:
-    try:
-        return public_id if isinstance(public_id, uuid.UUID) else uuid.UUID(str(public_id))
-    except ValueError as error:
-        raise NotFound(_("There is nothing here under that id.")) from error
+    return access_row(subtasks_visible(actor).select_related("task"), public_id, _("There is no such step."))
 
 
 def with_seats(subtasks: QuerySet[Subtask]) -> QuerySet[Subtask]:
