@@ -9,14 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Role
 from apps.common.errors import BadInput
-
-
-class ServiceForm(forms.Form):
-    """A form that shows what a service refused beside the field it is about."""
-
-    def refuse(self, error: BadInput) -> None:
-        for one in error.errors or [{"field": "", "message": error.message}]:
-            self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
+from apps.common.forms import RefusableForm
 
 
 def _password(label: Any, *, is_new: bool) -> forms.CharField:
@@ -33,16 +26,16 @@ def _name() -> forms.CharField:
     return forms.CharField(label=_("Your name"), max_length=120, required=False, widget=widget)
 
 
-class SignInForm(ServiceForm):
+class SignInForm(RefusableForm):
     email = _email()
     password = _password(_("Password"), is_new=False)
 
 
-class NewPasswordForm(ServiceForm):
+class NewPasswordForm(RefusableForm):
     password = _password(_("New password"), is_new=True)
 
 
-class NewAccountForm(ServiceForm):
+class NewAccountForm(RefusableForm):
     """For somebody invited, whose e-mail is known."""
 
     name = _name()
@@ -56,11 +49,11 @@ class OwnerForm(NewAccountForm):
     field_order = ("email", "name", "password")
 
 
-class ProfileForm(ServiceForm):
+class ProfileForm(RefusableForm):
     name = _name()
 
 
-class PasswordChangeForm(ServiceForm):
+class PasswordChangeForm(RefusableForm):
     current = _password(_("Current password"), is_new=False)
     new = _password(_("New password"), is_new=True)
 
@@ -69,10 +62,10 @@ class PasswordChangeForm(ServiceForm):
             self.add_error("current" if one["field"] == "current" else "new", one["message"])
 
 
-class InviteForm(ServiceForm):
+class InviteForm(RefusableForm):
     email = _email("off")
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.MEMBER)
 
 
-class TeamForm(ServiceForm):
+class TeamForm(RefusableForm):
     name = forms.CharField(label=_("Name of the team"), max_length=120)

@@ -9,10 +9,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.forms import RefusableForm
 from apps.common.models import MONEY
 from apps.gateway.models import VirtualKey
 from apps.providers.budget_form import PERIOD_WORDS
-from apps.providers.forms import RefusableForm
 from apps.providers.models import Budget
 
 _LINES = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"})

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.errors import BadInput
+from apps.common.forms import RefusableForm
 from apps.knowledge.models import KINDS, Template
 from apps.knowledge.selectors import text_of, variable_json
 
@@ -19,7 +19,7 @@ COLUMNS = ("name", "kind", "label", "default", "choices", "optional")
 MOST_FILE_BYTES = 5 * 2**20
 
 
-class TemplateForm(forms.Form):
+class TemplateForm(RefusableForm):
     name = forms.CharField(label=_("Name"), max_length=80)
     slug = forms.CharField(
         label=_("Short name"),
@@ -53,10 +53,6 @@ class TemplateForm(forms.Form):
         """What template_create and template_update take."""
         given = {name: self.cleaned_data[name] for name in ("name", "slug", "title", "category", "body")}
         return {**given, "variables": self.variables}
-
-    def refuse(self, error: BadInput) -> None:
-        for one in error.errors or [{"field": "", "message": error.message}]:
-            self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
 
 
 class ImportForm(forms.Form):

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.actor import Actor
 from apps.accounts.models import User
 from apps.accounts.selectors import members_list
+from apps.common.forms import RefusableForm
 from apps.common.models import MONEY
-from apps.providers.forms import RefusableForm
 from apps.providers.models import Budget
 
 PERIOD_WORDS = {Budget.Period.DAY: _("Day"), Budget.Period.MONTH: _("Month")}

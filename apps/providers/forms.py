@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.common.errors import BadInput
+from apps.common.forms import RefusableForm
 from apps.providers.contract import CAPABILITIES, TIERS
 from apps.providers.models import AIModel, Provider, ProviderKey
 from apps.providers.presets import Choice
@@ -24,38 +24,6 @@ CAPABILITY_WORDS = {
     "embeddings": _("Embeddings"),
 }
 _KEY_WIDGET = forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"})
-
-
-def as_number(text: str) -> Decimal | str:
-    """The number that a text is, without zeros at its end, so that it can be shown in any language; else the text."""
-    try:
-        return Decimal(f"{Decimal(text).normalize():f}")
-    except InvalidOperation:
-        return text
-
-
-class RefusableForm(forms.Form):
-    """A form that shows what a service refused beside the field it is about, and takes numbers as the language writes them."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            is_number = isinstance(field, (forms.DecimalField, forms.FloatField))
-            if is_number and not isinstance(field.widget, forms.NumberInput):  # of those the browser knows the language
-                field.localize = field.widget.is_localized = True
-
-    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
-        value = super().get_initial_for_field(field, field_name)
-        return as_number(value) if field.localize and isinstance(value, str) else value
-
-    def refuse(self, error: BadInput) -> None:
-        for one in error.errors or [{"field": "", "message": error.message}]:
-            self.add_error(one["field"] if one["field"] in self.fields else None, one["message"])
-
-    @property
-    def for_service(self) -> dict[str, Any]:
-        """What the service that the form is for takes."""
-        return dict(self.cleaned_data)
 
 
 class ProviderForm(RefusableForm):

@@ -10,9 +10,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actor import Actor
+from apps.common.forms import RefusableForm
 from apps.providers import selectors
 from apps.providers.balances import TELLS
-from apps.providers.forms import RefusableForm
 from apps.providers.models import ExternalAccount, ProviderKey
 from apps.providers.presets import Choice
 

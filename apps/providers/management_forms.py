@@ -9,8 +9,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.common.forms import RefusableForm
 from apps.providers.contract import LoadOptions
-from apps.providers.forms import RefusableForm
 from apps.providers.models import GROUPS, ModelSettings, Provider
 
 GROUP_WORDS = {"external": _("at a vendor"), "loaded": _("local, in memory"), "not_loaded": _("local, to be loaded")}

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actor import Actor
-from apps.providers.forms import RefusableForm
+from apps.common.forms import RefusableForm
 from apps.providers.models import AIModel, SpecializedAI
 from apps.providers.selectors import models_visible
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.providers.forms import RefusableForm
+from apps.common.forms import RefusableForm
 from apps.providers.models import AIModel
 from apps.tasks.form_fields import ModelField, PercentField, entered, id_of, model_choices
 from apps.tasks.models import CheckingSettings, Priority, ValidatorRun, VerifyingRule

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from apps.providers.forms import as_number
+from apps.common.forms import as_number
 from apps.providers.models import AIModel
 
 

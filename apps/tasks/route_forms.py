@@ -9,9 +9,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.common.forms import RefusableForm
 from apps.common.templatetags.orq import tier_word
 from apps.providers.contract import TIERS
-from apps.providers.forms import RefusableForm
 from apps.providers.models import AIModel
 from apps.tasks.engine.routing.types import DEFAULT_BANDS
 from apps.tasks.form_fields import ModelField, PercentField, decimal_widget, entered, id_of
