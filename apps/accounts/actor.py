@@ -38,10 +38,14 @@ class Actor:
         if not self.can_manage:
             raise NotAllowed(_("Only admins of %(team)s can do this. Ask one of them.") % {"team": self.team})
 
-    def must_own(self, owner_id: int | None) -> None:
+    def may_change(self, owner_id: int | None) -> bool:
         """The row's owner, or an admin of the team."""
+        return self.can_work and (owner_id == self.user.pk or self.can_manage)
+
+    def must_own(self, owner_id: int | None) -> None:
+        """For whoever `may_change` what is the owner's; others are told why not."""
         self.must_work()
-        if owner_id != self.user.pk and not self.can_manage:
+        if not self.may_change(owner_id):
             raise NotAllowed(_("Only the person who made this, or an admin, can change it."))
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Asked
-from apps.common.errors import BadInput, NotAllowed, OrquestradorError
+from apps.common.errors import BadInput, OrquestradorError
 from apps.knowledge import selectors, services
 from apps.knowledge.forms import KIND_CHOICES, ImportForm, TemplateForm
 from apps.knowledge.models import Template
@@ -32,7 +32,14 @@ def template_page(request: Asked, id: uuid.UUID) -> HttpResponse:
         except BadInput as error:
             problem = error.message
     fields = [{**one, "value": values[one["name"]]} for one in shown["variables"]]
-    context = {"row": row, "said": shown, "fields": fields, "text": text, "problem": problem, "may_change": _may(request, row)}
+    context = {
+        "row": row,
+        "said": shown,
+        "fields": fields,
+        "text": text,
+        "problem": problem,
+        "may_change": request.actor.may_change(row.owner_id),
+    }
     return render(request, "knowledge/template.html", context)
 
 
@@ -85,7 +92,7 @@ def template_versions(request: Asked, id: uuid.UUID) -> HttpResponse:
         "before": before,
         "after": after,
         "lines": selectors.versions_compared(before, after) if before else [],
-        "may_change": _may(request, row),
+        "may_change": request.actor.may_change(row.owner_id),
     }
     return render(request, "knowledge/versions.html", context)
 
@@ -135,14 +142,6 @@ def templates_import(request: Asked) -> HttpResponse:
 
 
 # ── the parts ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def _may(request: Asked, row: Template) -> bool:
-    try:
-        request.actor.must_own(row.owner_id)
-    except NotAllowed:
-        return False
-    return True
-
-
 def _edited(request: Asked, form: TemplateForm, *, row: Template | None = None) -> HttpResponse:
     said = selectors.text_of(row) if row else None
     categories = selectors.categories_of(request.actor)

@@ -32,7 +32,6 @@ from apps.providers.key_forms import AccountForm
 from apps.providers.models import ExternalAccount
 from apps.providers.presets import choice_of, choices
 from apps.providers.selectors.accounts import accounts_filtered, vendors_of_accounts
-from apps.providers.views.parts import may_change_row
 
 KIND = "accounts"
 LIMIT = 50
@@ -51,7 +50,7 @@ def account_list(request: Asked) -> HttpResponse:
     spend = selectors.spend_by_vendor(request.actor.team.pk) if page.rows else {}
     for account in page.rows:
         account.shown = _shown(account, spend)
-        account.may_change = may_change_row(request.actor, account)
+        account.may_change = request.actor.may_change(account.owner_id)
     vendors = [("", _("Any vendor")), *vendors_of_accounts(request.actor)]
     address = Address(asked)
     context = {
@@ -160,7 +159,7 @@ def account_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "form": form,
         "account": account,
         "shown": _shown(account, selectors.spend_by_vendor(request.actor.team.pk)),
-        "may_change": may_change_row(request.actor, account),
+        "may_change": request.actor.may_change(account.owner_id),
     }
     return render(request, "providers/account.html", context, status=400 if form.errors else 200)
 

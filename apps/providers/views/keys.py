@@ -24,7 +24,6 @@ from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
 from apps.providers.presets import choice_of, choices, vendor_of
 from apps.providers.selectors.keys import keys_filtered, vendors_of_keys
-from apps.providers.views.parts import may_change_row
 
 LIMIT = 50
 
@@ -36,7 +35,7 @@ def key_list(request: Asked) -> HttpResponse:
     page = page_of(rows, ordering=("name",), limit=LIMIT, cursor=request.GET.get("cursor", ""))
     for key in page.rows:
         key.shown = selectors.key_state(key)
-        key.may_change = may_change_row(request.actor, key)
+        key.may_change = request.actor.may_change(key.owner_id)
     address, vendors = Address(asked), vendors_of_keys(request.actor)
     context = {
         "keys": page.rows,
@@ -121,7 +120,7 @@ def key_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "key": key,
         "shown": selectors.key_state(key),
         "choice": choice_of(vendor_of(key.kind, key.base_url) or key.kind),
-        "may_change": may_change_row(request.actor, key),
+        "may_change": request.actor.may_change(key.owner_id),
     }
     return render(request, "providers/key.html", context, status=400 if form.errors else 200)
 

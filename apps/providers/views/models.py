@@ -18,7 +18,6 @@ from apps.providers.forms import ModelForm
 from apps.providers.models import AIModel
 from apps.providers.views.breakers import model_calls_shown
 from apps.providers.views.management import management_shown
-from apps.providers.views.parts import may_change
 from apps.providers.views.prices import prices_shown
 
 OPINIONS_SHOWN = 50
@@ -41,7 +40,7 @@ def model_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
         "model": model,
         "label": selectors.state_label(model),
         "stats": selectors.model_stats(model),
-        "may_change": may_change(request.actor, model.provider),
+        "may_change": request.actor.may_change(model.provider.owner_id),
         "prices": prices_shown(model),
         "ratings": selectors.model_ratings_summary(model),
         **_opinions(request, model),

@@ -22,7 +22,6 @@ from apps.providers.forms import ProviderEditForm, ProviderForm
 from apps.providers.models import Provider
 from apps.providers.presets import Choice, choice_of, choices
 from apps.providers.views.breakers import provider_calls_shown
-from apps.providers.views.parts import may_change
 from apps.providers.views.provider_list import spend_this_month
 
 GROUPS = (
@@ -96,7 +95,7 @@ def provider_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
         "choice": _choice_for(provider),
         "models": models,
         "spend": spend_this_month(request.actor).get(provider.pk),
-        "may_change": may_change(request.actor, provider),
+        "may_change": request.actor.may_change(provider.owner_id),
         **provider_calls_shown(request, provider),
     }
     return render(request, "providers/detail.html", context)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from apps.accounts.actor import Actor, Asked
-from apps.common.errors import BadInput, OrquestradorError
+from apps.common.errors import BadInput
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
 from apps.common.searching import with_words
@@ -120,7 +120,11 @@ def specialized_new(request: Asked) -> HttpResponse:
 @require_GET
 def specialized_detail(request: Asked, id: uuid.UUID) -> HttpResponse:
     row = selectors.access_specialized_ai(request.actor, id)
-    context = {"row": row, "quality": list(row.quality.order_by("category")), "may_change": _may_change(request.actor, row)}
+    context = {
+        "row": row,
+        "quality": list(row.quality.order_by("category")),
+        "may_change": request.actor.may_change(row.owner_id),
+    }
     return render(request, "providers/specialized.html", context)
 
 
@@ -168,11 +172,3 @@ def specialized_restore(request: Asked, id: uuid.UUID) -> HttpResponse:
         return redirect("providers:specialized_list")
     messages.success(request, _("%s is back.") % row)
     return redirect("providers:specialized", row.public_id)
-
-
-def _may_change(actor: Actor, row: SpecializedAI) -> bool:
-    try:
-        actor.must_own(row.owner_id)
-    except OrquestradorError:
-        return False
-    return True

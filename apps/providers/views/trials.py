@@ -11,8 +11,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor, Asked
-from apps.common.errors import BadInput, Conflict, OrquestradorError
+from apps.accounts.actor import Asked
+from apps.common.errors import BadInput, Conflict
 from apps.common.undo import remember_deleted
 from apps.providers import selectors, services
 from apps.providers.models import Trial
@@ -135,13 +135,17 @@ def _stop(request: Asked, row: Trial) -> None:
 
 def _comparison_context(request: Asked, id: uuid.UUID) -> dict[str, Any]:
     row = selectors.access_comparison(request.actor, id)
-    return {"comparison": selectors.comparison_state(row), "owner": row.owner, "may_change": _may_change(request.actor, row)}
+    return {
+        "comparison": selectors.comparison_state(row),
+        "owner": row.owner,
+        "may_change": request.actor.may_change(row.owner_id),
+    }
 
 
 def _benchmark_context(request: Asked, id: uuid.UUID) -> dict[str, Any]:
     row = selectors.access_benchmark(request.actor, id)
     state = selectors.benchmark_state(row, with_answers=True)
-    return {"benchmark": state, "model": row.model, "may_change": _may_change(request.actor, row)}
+    return {"benchmark": state, "model": row.model, "may_change": request.actor.may_change(row.owner_id)}
 
 
 def _asked_for(request: Asked) -> dict[str, Any]:
@@ -159,11 +163,3 @@ def _rounds(request: Asked) -> int:
         return int(request.POST.get("rounds", "3"))
     except ValueError:
         return 0
-
-
-def _may_change(actor: Actor, row: Trial) -> bool:
-    try:
-        actor.must_own(row.owner_id)
-    except OrquestradorError:
-        return False
-    return True

@@ -31,7 +31,7 @@ def cache_page(request: Asked) -> HttpResponse:
     page = page_of(_found(request.actor, request.GET), ordering=("-created_at",), cursor=request.GET.get("cursor", ""))
     address = Address(asked)
     context = {
-        "entries": [{**cached_card(row), "may_remove": _may_remove(request, row.owner_id)} for row in page.rows],
+        "entries": [{**cached_card(row), "may_remove": request.actor.may_change(row.owner_id)} for row in page.rows],
         "figures": cache_figures(request.actor),
         "state": cache_state(request.actor),
         "asked": asked,
@@ -82,7 +82,3 @@ def clear(request: Asked) -> HttpResponse:
     n = cache_clear(request.actor)
     messages.success(request, ngettext("%(n)s answer was thrown out.", "%(n)s answers were thrown out.", n) % {"n": n})
     return redirect("tasks:cache")
-
-
-def _may_remove(request: Asked, owner_id: int | None) -> bool:
-    return request.actor.can_manage or (request.actor.can_work and owner_id == request.actor.user.pk)

@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from apps.accounts.actor import Actor, Asked
-from apps.common.errors import BadInput, NotAllowed, OrquestradorError
+from apps.accounts.actor import Asked
+from apps.common.errors import BadInput, OrquestradorError
 from apps.common.undo import remember_deleted
 from apps.providers.selectors import routable_models
 from apps.tasks import presentation, selectors, services
@@ -88,7 +88,7 @@ def _page(request: Asked, task: Task) -> dict[str, Any]:
         "elapsed": presentation.elapsed(detail),
         "time_left": presentation.time_left(detail),
         "log": [selectors.log_entry(entry) for entry in selectors.task_logs(task)[:LOG_LIMIT]],
-        "may_change": _may_change(request.actor, task),
+        "may_change": request.actor.may_change(task.owner_id),
         "tab": _tab(request, task),
         "needs_judge": task.error_code == "too_few_models" and task.error_data.get("role") == "tie_breaker",
         "cast": preview_of(request.actor) if task.error_code in ("too_few_models", "no_model") else None,
@@ -101,14 +101,6 @@ def _tab(request: Asked, task: Task) -> str:
     if wanted in ("result", "steps", "details"):
         return wanted
     return "result" if task.status == TaskStatus.COMPLETED else "steps"
-
-
-def _may_change(actor: Actor, task: Task) -> bool:
-    try:
-        actor.must_own(task.owner_id)
-    except NotAllowed:
-        return False
-    return True
 
 
 @require_GET
