@@ -26,6 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.servers.sitter import SERVERS_OF
+
 SITTER = Path(__file__).with_name("sitter.py")
 PORTS = range(20000, 32000)  # below 32768, where outgoing connections begin
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/lib/rabbitmq/bin"])
@@ -224,7 +226,7 @@ def owner_pid() -> int:
 
 
 def _base_folder() -> Path:
-    base = Path(tempfile.gettempdir()) / f"orq-test-servers-{owner_pid()}"
+    base = Path(tempfile.gettempdir()) / f"{SERVERS_OF}{owner_pid()}"
     base.mkdir(exist_ok=True)
     base.chmod(0o755)  # the unprivileged user passes through
     return base

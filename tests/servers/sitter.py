@@ -1,8 +1,8 @@
 """Runs one server for tests and ends it with the test run: `python sitter.py OWNER_PID FOLDER USER COMMAND…`.
 
 The server runs as USER (a name, or "" for the present one). When SIGTERM comes or the owner dies, however it dies, the
-server's whole process group is ended. When the owner is gone, the folder of all its servers, FOLDER's parent, is removed.
-Standard library only.
+server's whole process group is ended. When the owner is gone, FOLDER is removed, and with it the folder around it where that
+bears this owner's number: it is the one of all its servers. Nothing else is ever removed. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+SERVERS_OF = "orq-test-servers-"  # and the owner's process number: the folder of all the servers of one run
+
 
 def main(owner: int, folder: str, user: str, command: list[str]) -> None:
     asked: list[int] = []
@@ -28,7 +30,9 @@ def main(owner: int, folder: str, user: str, command: list[str]) -> None:
         time.sleep(0.1)
     end(server)
     if not _is_alive(owner):
-        shutil.rmtree(os.path.dirname(folder), ignore_errors=True)
+        around = os.path.dirname(folder)
+        is_of_owner = os.path.basename(around) == f"{SERVERS_OF}{owner}"
+        shutil.rmtree(around if is_of_owner else folder, ignore_errors=True)
 
 
 def end(server: subprocess.Popen[bytes]) -> None:

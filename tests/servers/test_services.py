@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.scripts.waiting import wait_until
@@ -17,6 +18,15 @@ from tests.servers import services
 
 ROOT = Path(__file__).resolve().parents[2]
 ASK = "import sys; from tests.servers import services; print(services.shared('redis'), flush=True); sys.stdin.read()"
+SERVE = """
+import sys, tempfile
+from pathlib import Path
+from tests.servers import process
+command = [sys.executable, "-m", "http.server", sys.argv[1], "--bind", "127.0.0.1"]
+with process.running(command, ready_url=f"http://127.0.0.1:{sys.argv[1]}/"):
+    print(next(Path(tempfile.gettempdir()).glob("orq-server-*")), flush=True)
+    sys.stdin.read()
+"""
 
 
 def answers(port: int) -> bool:
@@ -65,6 +75,36 @@ def test_a_server_ends_when_its_run_is_killed() -> None:
     run.stdin.close()
     wait_until(lambda: not answers(port))
     wait_until(lambda: not list(Path(services.tempfile.gettempdir()).glob(f"orq-test-servers-{run.pid}")))
+
+
+def test_when_its_run_is_killed_nothing_beside_its_own_folder_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "somebody's").write_text("work")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | {
+        "TMPDIR": str(tmp_path)
+    }
+    run = subprocess.Popen(
+        [sys.executable, "-c", SERVE, str(services.free_port())],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None and run.stdin is not None
+    folder = Path(run.stdout.readline().strip())
+    assert folder.parent == tmp_path and folder.exists()
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    run.stdout.close()
+    run.stdin.close()
+    wait_until(lambda: not folder.exists())
+    wait_until(lambda: not is_sat_by(folder))
+    assert [path.name for path in tmp_path.iterdir()] == ["somebody's"]
+
+
+def is_sat_by(folder: Path) -> bool:
+    """Whether a process that was started for this folder is still there."""
+    return any(str(folder) in (process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
 
 
 @pytest.mark.parametrize("make", [services.mariadb, services.rabbitmq])
