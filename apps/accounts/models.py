@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.common.encryption import EncryptedText
 from apps.common.models import Row
+from apps.common.said_columns import SaidText
 
 
 class UserManager(BaseUserManager["User"]):
@@ -143,8 +144,8 @@ class Notification(Row):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.CASCADE, related_name="+")  # whose thing `url` is
     kind = models.CharField(max_length=40)  # task_completed, task_failed, task_needs_you, budget_alert, download_failed, …
-    title = models.CharField(max_length=200)
-    body = models.TextField(blank=True)
+    title = SaidText()
+    body = SaidText(blank=True)
     url = models.CharField(max_length=300, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)
 

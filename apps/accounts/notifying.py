@@ -19,11 +19,18 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import Notification, Team, User
 from apps.common import live
 from apps.common.bulk import in_parts
+from apps.common.said import packed, unpacked
+
+MOST_OF_TITLE = 500
 
 
 def notify(person: User, *, kind: str, title: str, text: str = "", url: str = "", team: Team | None = None) -> Notification:
-    """Tell a person something, with the commit of the caller's transaction. `url` leads to the thing, which is `team`'s."""
-    note = Notification.objects.create(user=person, team=team, kind=kind, title=title[:200], body=text, url=url[:300])
+    """Tell a person something, with the commit of the caller's transaction. `url` leads to the thing, which is `team`'s.
+
+    Sentences of `said` are read later in the language of then; the caller makes them in the person's.
+    """
+    title = title[:MOST_OF_TITLE]
+    note = Notification.objects.create(user=person, team=team, kind=kind, title=title, body=text, url=url[:300])
     transaction.on_commit(lambda: live.publish(_topic(person), "notification", _told(note)))
     if settings.EMAIL_HOST:
         public_id = str(note.public_id)
@@ -71,9 +78,9 @@ def notifications_state(person: User) -> dict[str, Any]:
 def notification_send_mail(notification: Notification) -> None:
     """One notification as an e-mail in the person's language."""
     with translation.override(notification.user.language or settings.LANGUAGE_CODE):
-        ending = _("Open Orquestrador to see it.")
-        body = "\n\n".join(part for part in (notification.body, ending) if part)
-        send_mail(f"Orquestrador: {notification.title}", body, None, [notification.user.email])
+        title, text = unpacked(packed([notification.title, notification.body]))  # they were loaded in the worker's language
+        body = "\n\n".join(part for part in (text, _("Open Orquestrador to see it.")) if part)
+        send_mail(f"Orquestrador: {title}", body, None, [notification.user.email])
 
 
 def _topic(person: User) -> str:

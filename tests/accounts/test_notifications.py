@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
+from apps.accounts.models import Notification
+from apps.accounts.notifying import notification_send_mail
 from apps.accounts.services import notifications_read, notify
 from apps.common import live
 from apps.providers.contract import DownloadProgress
 from apps.providers.services.downloads import _store
+from apps.tasks.messages import headline
 from tests.factories import download_of, make_actor
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +121,22 @@ def test_a_download_that_goes_on_is_told_to_nobody(actor):
     download.owner, download.state = actor.user, "downloading"
     _store(download, DownloadProgress("downloading"), "")
     assert not actor.user.notifications.exists()
+
+
+def test_what_was_told_is_read_in_the_language_of_whoever_reads_it(actor, client, mailoutbox):
+    with translation.override("pt-br"):
+        note = notify(actor.user, kind="task_completed", title=headline("task_completed", "Bilhetes"), text="Feito.")
+    for language, title in (("en", "Finished: Bilhetes"), ("pt-br", "Terminada: Bilhetes")):
+        page = client.get("/notifications/", headers={"Accept-Language": language}).content.decode()
+        assert title in page and "Feito." in page
+        with translation.override(language):
+            assert Notification.objects.get(pk=note.pk).title == title
+    actor.user.language = "pt-br"
+    actor.user.save()
+    with translation.override("en"):
+        notification_send_mail(Notification.objects.get(pk=note.pk))
+    assert mailoutbox[0].subject == "Orquestrador: Terminada: Bilhetes"
+
+
+def test_a_long_title_of_somebody_else_is_cut(actor):
+    assert len(notify(actor.user, kind="task_failed", title="x" * 900).title) == 500

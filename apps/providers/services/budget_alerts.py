@@ -8,12 +8,12 @@ from django.conf import settings
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from apps.accounts.models import Membership, Role, User
 from apps.accounts.services import notify
 from apps.common.db import again_after_deadlock
 from apps.common.models import HUNDRED
+from apps.common.said import gettext as _
 from apps.common.templatetags.orq import cost
 from apps.providers import budget_words
 from apps.providers.errors import OverBudget
