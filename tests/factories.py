@@ -170,6 +170,7 @@ def specialized_ai_of(actor: Actor) -> SpecializedAI:
 
 
 @object_of("model-ratings")
+@object_of("ratings")
 def rating_of(actor: Actor) -> ModelRating:
     return ModelRating.objects.create(owner=actor.user, team=actor.team, model=model_of(actor), stars=4, comment="Secret words")
 

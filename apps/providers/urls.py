@@ -68,6 +68,7 @@ urlpatterns = [
     path("models/export/", model_list.models_export, name="models_export"),
     path("models/prices/import/", exchange.prices_import, name="prices_import"),
     path("models/ratings/export/", exchange.ratings_export, name="ratings_export"),
+    path("models/ratings/<uuid:id>/delete/", trials.rating_delete, name="rating_delete"),
     path("models/recommend/", management.model_recommend, name="recommend"),
     path("models/settings/", management.model_settings, name="model_settings"),
     path("models/found/", found.found_list, name="found"),

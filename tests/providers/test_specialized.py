@@ -266,3 +266,15 @@ def test_ratings_by_rest_and_with_stars_on_the_models_page(client, actor):
     assert ModelRating.objects.get().stars == 5
     assert 'aria-label="5 of 5 stars"' in client.get(page).content.decode()
     assert client.delete(url).status_code == 204 and not ModelRating.objects.exists()
+
+
+def test_a_rating_is_taken_back_on_the_models_page_by_whoever_gave_it(client, actor):
+    model = make_model(actor)
+    rating = services.model_rate(actor, model, stars=2)
+    url, page = reverse("providers:rating_delete", args=[rating.public_id]), reverse("providers:model", args=[model.public_id])
+    assert url in client.get(page).content.decode()
+    colleague = signed_in(make_actor("member", team=actor.team))
+    assert url not in colleague.get(page).content.decode()
+    assert colleague.post(url).status_code == 403
+    assert client.post(url).headers["Location"] == page
+    assert not ModelRating.objects.exists()

@@ -125,6 +125,15 @@ def model_rate(request: Asked, id: uuid.UUID) -> HttpResponse:
     return redirect("providers:model", model.public_id)
 
 
+@require_POST
+def rating_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
+    """Take one's stars back, from the model's page; an admin may remove another's."""
+    rating = selectors.access_rating(request.actor, id)
+    services.rating_delete(request.actor, rating)
+    messages.success(request, _("The rating of %s was taken back.") % rating.model)
+    return redirect("providers:model", rating.model.public_id)
+
+
 # ── below ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _stop(request: Asked, row: Trial) -> None:
     try:
