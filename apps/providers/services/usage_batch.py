@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, router
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field
 from django.utils import timezone
 
 from apps.common.db import again_after_deadlock
@@ -89,37 +91,41 @@ def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
     """Without a row object for each call, which would cost several times as much as writing it."""
     db = connections[router.db_for_write(CreditUsage)]
     fields = [field for field in CreditUsage._meta.concrete_fields if not field.primary_key]
-    prepare = {field.attname: field.get_db_prep_save for field in fields}
-    now = prepare["created_at"](timezone.now(), connection=db)
-    prices: dict[int, Any] = {}
-    keys = {note.key_id: prepare["key_id"](note.key_id, connection=db) for note in notes}
+    stored = _Stored(db, fields)
+    rows = [stored.row(note, cost) for note, cost in zip(notes, costs, strict=True)]
+    columns = ", ".join(db.ops.quote_name(str(field.column)) for field in fields)
+    head = f"INSERT INTO {db.ops.quote_name(CreditUsage._meta.db_table)} ({columns}) VALUES "
+    marks = f"({', '.join(['%s'] * len(fields))})"
+    with db.cursor() as cursor:
+        for part in _parts(rows):
+            cursor.execute(head + ", ".join([marks] * len(part)), [value for row in part for value in row])
 
-    def prices_of(note: CallNote) -> Any:
-        """Of models whose prices do not depend on the length of the prompt they are the same for all calls."""
-        model = note.model
-        if model is None:
-            return prepare["unit_prices"]({}, connection=db)
-        if model.price_tiers:
-            return prepare["unit_prices"](unit_prices(model, note.usage), connection=db)
-        if model.pk not in prices:
-            prices[model.pk] = prepare["unit_prices"](unit_prices(model, note.usage), connection=db)
-        return prices[model.pk]
 
-    rows = []
-    for note, cost in zip(notes, costs, strict=True):
+class _Stored:
+    """Notes as the database stores them. What is the same for many is made once."""
+
+    def __init__(self, db: BaseDatabaseWrapper, fields: Sequence[Field]) -> None:
+        self._db, self._names = db, [field.attname for field in fields]
+        self._prepare = {field.attname: field.get_db_prep_save for field in fields}
+        self._now = self._as("created_at", timezone.now())
+        self._keys: dict[UUID | None, Any] = {}
+        self._prices: dict[int, Any] = {}
+
+    def row(self, note: CallNote, cost: Decimal | None) -> list[Any]:
+        """In the order of the fields."""
         usage, model = note.usage, note.model
         values = {
-            "public_id": prepare["public_id"](note.public_id, connection=db),
-            "created_at": now,
-            "updated_at": now,
+            "public_id": self._as("public_id", note.public_id),
+            "created_at": self._now,
+            "updated_at": self._now,
             "team_id": note.team_id,
             "owner_id": note.owner_id,
             "model_id": model.pk if model else None,
-            "key_id": keys[note.key_id],
+            "key_id": self._key_of(note),
             "provider_name": note.provider_name,
             "model_key": note.model_key,
             "purpose": note.purpose,
-            "linked_execution": note.linked_execution and prepare["linked_execution"](note.linked_execution, connection=db),
+            "linked_execution": note.linked_execution and self._as("linked_execution", note.linked_execution),
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "cached_tokens": usage.cached_tokens,
@@ -127,21 +133,34 @@ def _insert(notes: Sequence[CallNote], costs: Sequence[Decimal | None]) -> None:
             "cache_write_1h_tokens": usage.cache_write_1h_tokens,
             "reasoning_tokens": usage.reasoning_tokens,
             "is_estimated": usage.is_estimated,
-            "cost_usd": prepare["cost_usd"](cost, connection=db),
+            "cost_usd": self._as("cost_usd", cost),
             "price_source": model.price_source if model else "",
-            "unit_prices": prices_of(note),
+            "unit_prices": self._prices_of(note),
             "latency_ms": note.latency_ms,
             "first_token_ms": note.first_token_ms,
             "attempts": 1,
             "error_code": note.error_code[:40],
         }
-        rows.append([values[field.attname] for field in fields])
-    columns = ", ".join(db.ops.quote_name(str(field.column)) for field in fields)
-    head = f"INSERT INTO {db.ops.quote_name(CreditUsage._meta.db_table)} ({columns}) VALUES "
-    marks = f"({', '.join(['%s'] * len(fields))})"
-    with db.cursor() as cursor:
-        for part in _parts(rows):
-            cursor.execute(head + ", ".join([marks] * len(part)), [value for row in part for value in row])
+        return [values[name] for name in self._names]
+
+    def _as(self, name: str, value: Any) -> Any:
+        return self._prepare[name](value, connection=self._db)
+
+    def _key_of(self, note: CallNote) -> Any:
+        if note.key_id not in self._keys:
+            self._keys[note.key_id] = self._as("key_id", note.key_id)
+        return self._keys[note.key_id]
+
+    def _prices_of(self, note: CallNote) -> Any:
+        """Of models whose prices do not depend on the length of the prompt they are the same for all calls."""
+        model = note.model
+        if model is None:
+            return self._as("unit_prices", {})
+        if model.price_tiers:
+            return self._as("unit_prices", unit_prices(model, note.usage))
+        if model.pk not in self._prices:
+            self._prices[model.pk] = self._as("unit_prices", unit_prices(model, note.usage))
+        return self._prices[model.pk]
 
 
 def _parts(rows: list[Any]) -> Iterator[list[Any]]:

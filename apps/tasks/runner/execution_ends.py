@@ -64,24 +64,10 @@ def execution_answered(ready: Ready, routed: Routed, diary: Diary, *, rises: Seq
     _keep_rises(execution, rises, ready)
     _keep_metrics(execution, calls, routed, diary)
     reservations_release(execution.public_id)
-    first = ready.rows.get(routed.attempts[0].model.id) if routed.attempts else None
-    last = ready.rows.get(routed.by.id)
-    if execution.initial_model_id is None:
-        execution.initial_model = first or last
-        execution.initial_provider = execution.initial_model.provider if execution.initial_model else None
-    execution.current_model, execution.current_provider = last, last.provider if last else None
-    execution.model_name = routed.by.label[:250]
-    execution.output = routed.completion.text
     execution.status, execution.escalation_count = done, count
-    execution.confidence = percent(routed.confidence)
-    execution.verified = routed.verified
-    execution.divergence = percent(routed.opinion.divergence if routed.opinion else None)
-    execution.cache = routed.cached.kind if routed.cached else ""
-    execution.saved_usd = routed.cached.saved_usd if routed.cached else None
+    _keep_answer(execution, ready, routed)
     _keep_needs(execution, diary)
     _keep_took(execution, diary, totals)
-    execution.metadata = {**_with_earlier_round(execution), **route_json(routed)}
-    execution.error_code = execution.error = execution.held_by = ""
     execution.save()
     _log_answered(execution, rises)
     if routed.opinion is not None and routed.attempts:
@@ -116,6 +102,25 @@ def execution_failed(ready: Ready, diary: Diary, *, code: str, message: str) -> 
     execution.save()
     log_prompt(execution, "prompt_failed", level="error", message=message, data={"code": code, "message": message})
     return totals
+
+
+def _keep_answer(execution: TaskExecution, ready: Ready, routed: Routed) -> None:
+    """The answer, who gave it, and what is thought of it."""
+    first = ready.rows.get(routed.attempts[0].model.id) if routed.attempts else None
+    last = ready.rows.get(routed.by.id)
+    if execution.initial_model_id is None:
+        execution.initial_model = first or last
+        execution.initial_provider = execution.initial_model.provider if execution.initial_model else None
+    execution.current_model, execution.current_provider = last, last.provider if last else None
+    execution.model_name = routed.by.label[:250]
+    execution.output = routed.completion.text
+    execution.confidence = percent(routed.confidence)
+    execution.verified = routed.verified
+    execution.divergence = percent(routed.opinion.divergence if routed.opinion else None)
+    execution.cache = routed.cached.kind if routed.cached else ""
+    execution.saved_usd = routed.cached.saved_usd if routed.cached else None
+    execution.metadata = {**_with_earlier_round(execution), **route_json(routed)}
+    execution.error_code = execution.error = execution.held_by = ""
 
 
 def _log_answered(execution: TaskExecution, rises: Sequence[Escalation]) -> None:

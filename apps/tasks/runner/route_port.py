@@ -65,6 +65,35 @@ class Ear:
         return Completion(text, "length", usage, model, latency_ms=round((time.monotonic() - began) * 1000))
 
 
+class OneCall:
+    """One call of a model, and what has come of it so far. `answering` is the server that is asked, which may change."""
+
+    def __init__(self, model: AIModel, request: ChatRequest, purpose: str, is_shown: bool) -> None:
+        self.answering, self.request, self.purpose, self.is_shown = model, request, purpose, is_shown
+        self.ear = Ear(request)
+        self.completion: Completion | None = None
+        self.error_code = "cancelled"  # where it ends without an answer and without an error
+        self._first, self._began = model, time.monotonic()
+
+    def so_far(self) -> Completion:
+        """What was heard, as an answer that was cut."""
+        return self.ear.so_far(self._first.key, self._began)
+
+    @property
+    def took_ms(self) -> int:
+        return round((time.monotonic() - self._began) * 1000)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        return cost_of(self.answering, self.completion.usage) if self.completion else None
+
+    @property
+    def error_noted(self) -> str:
+        """An answer that was cut is there and is an error, too."""
+        is_cut = self.error_code == engine.RunawayAnswer.code
+        return self.error_code if is_cut or not self.completion else ""
+
+
 class DatabasePort:
     """Of one prompt. `show` is given what readers may see."""
 
@@ -100,56 +129,61 @@ class DatabasePort:
     async def ask(
         self, model: ModelRef, request: ChatRequest, *, purpose: str, is_shown: bool
     ) -> tuple[Completion, Decimal | None]:
-        row = answering = self._ready.rows[model.id]
-        if is_shown and self._on_asked is not None:
-            self._on_asked(row)
-        if is_shown and self._prompt.may_restart and "".join(self._before_the_eyes):
-            self.show(Delta(restarted=True))  # what a model left unfinished is not the beginning of another one's answer
-        began = time.monotonic()
-        completion: Completion | None = None
-        error_code = "cancelled"
-        ear = Ear(request)
+        row = self._ready.rows[model.id]
+        if is_shown:
+            self._begin_to_show(row)
+        call = OneCall(row, request, purpose, is_shown)
         try:
-            may_restart = self._prompt.may_restart or not is_shown
-            reservation = await self._share_of(row, request, purpose)
-            stream = paid_stream(
-                self._calls, row, request, self._caller(purpose), may_restart=may_restart, reservation=reservation
-            )
-            async with aclosing(stream) as items:
-                async for item in items:
-                    if isinstance(item, Completion):
-                        completion = item
-                        continue
-                    if isinstance(item, Switched):
-                        answering = item.to_model
-                    if is_shown:
-                        self.show(item)
-                    if isinstance(item, Delta):
-                        await ear.hear(item, items)
-        except ProviderError as error:
-            error_code = error.code
-            raise
+            await self._listen(call)
         except engine.RunawayAnswer as error:
-            error_code = error.code
-            completion_so_far = ear.so_far(row.key, began)
-            if is_shown and not self._prompt.may_restart:
-                completion, self.cut = completion_so_far, error  # who reads along has it; nothing can take its place
-                return completion, cost_of(answering, completion.usage)
-            error.extra["partial"] = completion_so_far
+            call.error_code = error.code
+            self._cut_short(call, error)
+        except ProviderError as error:
+            call.error_code = error.code
             raise
         except OverBudget as refused:
-            error_code = refused.code
+            call.error_code = refused.code
             raise engine.OverSharedBudget(refused.message, budget=refused.budget, is_held=refused.is_held) from refused
         except PriceUnknown as refused:
-            error_code = refused.code
+            call.error_code = refused.code
             raise engine.PriceUnknown(refused.message, **refused.extra) from refused
         finally:
-            cost = cost_of(answering, completion.usage) if completion else None
-            took_ms = round((time.monotonic() - began) * 1000)
-            is_cut = error_code == engine.RunawayAnswer.code
-            self._diary.note_asked(answering, purpose, completion, error_code if is_cut or not completion else "", took_ms, cost)
-        assert completion is not None
-        return completion, cost
+            cost = call.cost_usd
+            self._diary.note_asked(call.answering, purpose, call.completion, call.error_noted, call.took_ms, cost)
+        assert call.completion is not None
+        return call.completion, cost
+
+    def _begin_to_show(self, row: AIModel) -> None:
+        if self._on_asked is not None:
+            self._on_asked(row)
+        if self._prompt.may_restart and "".join(self._before_the_eyes):
+            self.show(Delta(restarted=True))  # what a model left unfinished is not the beginning of another one's answer
+
+    async def _listen(self, call: OneCall) -> None:
+        """Have the model asked, paid from what was set aside, and hear it to the end."""
+        row, request, purpose = call.answering, call.request, call.purpose
+        may_restart = self._prompt.may_restart or not call.is_shown
+        reservation = await self._share_of(row, request, purpose)
+        stream = paid_stream(self._calls, row, request, self._caller(purpose), may_restart=may_restart, reservation=reservation)
+        async with aclosing(stream) as items:
+            async for item in items:
+                if isinstance(item, Completion):
+                    call.completion = item
+                    continue
+                if isinstance(item, Switched):
+                    call.answering = item.to_model
+                if call.is_shown:
+                    self.show(item)
+                if isinstance(item, Delta):
+                    await call.ear.hear(item, items)
+
+    def _cut_short(self, call: OneCall, error: engine.RunawayAnswer) -> None:
+        """Who reads along has what was written, and nothing can take its place. Else the error goes on, and takes it along."""
+        if call.is_shown and not self._prompt.may_restart:
+            call.completion, self.cut = call.so_far(), error
+            return
+        error.extra["partial"] = call.so_far()
+        raise error
 
     async def record(self, category: str, **data: Any) -> None:
         self._diary.record(category, **data)
