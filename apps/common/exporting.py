@@ -33,18 +33,24 @@ def exported(
     *,
     name: str,
     ordering: Sequence[str],
-    as_record: Callable[[Any], Record],
     columns: Sequence[str],
+    as_record: Callable[[Any], Record] | None = None,
     as_records: Callable[[list[Any]], Sequence[Record]] | None = None,
 ) -> StreamingHttpResponse:
     """`rows` as `?format=csv` or json: the first `MOST_ROWS` of them in their order. The file's name says so where it has less.
 
-    `as_record` gives one row's fields; `as_records`, where it is given, those of many rows at once.
+    `as_record` gives one row's fields, or `as_records` those of many rows at once.
     """
     format = request.GET.get("format", "csv")
     if format not in FORMATS:
         raise BadInput(_("A file is csv or json."), field="format")
-    many: Callable[[list[Any]], Sequence[Record]] = as_records or (lambda found: [as_record(row) for row in found])
+
+    def many(found: list[Any]) -> Sequence[Record]:
+        if as_records is not None:
+            return as_records(found)
+        assert as_record is not None
+        return [as_record(row) for row in found]
+
     is_cut = rows.order_by(*ordering)[MOST_ROWS : MOST_ROWS + 1].exists()
     parts = _parts(_read(rows, ordering, many), columns, format)
     body: Any = _stepwise(parts) if isinstance(request, ASGIRequest) else parts

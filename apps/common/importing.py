@@ -10,9 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.exporting import RUNS_IN_SHEETS
@@ -125,3 +129,26 @@ def _told(number: int, row: Mapping[str, Any], error: OrquestradorError) -> list
     where = _("Row %(n)s (%(name)s)") % {"n": number, "name": name} if name else _("Row %(n)s") % {"n": number}
     told = getattr(error, "errors", None) or [{"field": "", "code": error.code, "message": error.message}]
     return [{**one, "message": f"{where}: {one['message']}"} for one in told]
+
+
+def taken_in(
+    request: HttpRequest, store: Callable[[list[dict[str, Any]]], Imported], *, title: str, help: str, back: str
+) -> HttpResponse:
+    """The page with the field for a file. What is wrong with the file is told row by row, and then nothing is stored."""
+    errors: list[str] = []
+    if request.method == "POST":
+        try:
+            done = store(rows_of(request.FILES.get("file")))
+        except BadInput as error:
+            errors = [one["message"] for one in error.errors] or [error.message]
+        else:
+            messages.success(request, _words(done))
+            return redirect(back)
+    context = {"title": title, "help": help, "errors": errors[:50], "more": max(0, len(errors) - 50), "back": back}
+    return render(request, "components/import.html", context, status=400 if errors else 200)
+
+
+def _words(done: Imported) -> str:
+    made = ngettext("%(n)s was made", "%(n)s were made", done.made) % {"n": done.made}
+    changed = ngettext("%(n)s was changed", "%(n)s were changed", done.changed) % {"n": done.changed}
+    return f"{made}, {changed}."

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from apps.accounts.actor import Asked
-from apps.common.errors import BadInput
 from apps.common.exporting import exported
-from apps.common.importing import Imported, rows_of
+from apps.common.importing import taken_in
 from apps.providers.models import ModelRating
 from apps.providers.services import exchange
 from apps.providers.views.specialized import specialized_found
@@ -78,26 +73,3 @@ def _rating(row: ModelRating) -> dict[str, Any]:
         "person": row.owner.short_name if row.owner else "",
         "created_at": row.created_at,
     }
-
-
-def taken_in(
-    request: HttpRequest, store: Callable[[list[dict[str, Any]]], Imported], *, title: str, help: str, back: str
-) -> HttpResponse:
-    """The page with the field for a file. What is wrong with the file is told row by row, and then nothing is stored."""
-    errors: list[str] = []
-    if request.method == "POST":
-        try:
-            done = store(rows_of(request.FILES.get("file")))
-        except BadInput as error:
-            errors = [one["message"] for one in error.errors] or [error.message]
-        else:
-            messages.success(request, _words(done))
-            return redirect(back)
-    context = {"title": title, "help": help, "errors": errors[:50], "more": max(0, len(errors) - 50), "back": back}
-    return render(request, "components/import.html", context, status=400 if errors else 200)
-
-
-def _words(done: Imported) -> str:
-    made = ngettext("%(n)s was made", "%(n)s were made", done.made) % {"n": done.made}
-    changed = ngettext("%(n)s was changed", "%(n)s were changed", done.changed) % {"n": done.changed}
-    return f"{made}, {changed}."

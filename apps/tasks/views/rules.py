@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput
 from apps.common.exporting import exported
+from apps.common.importing import taken_in
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
 from apps.common.ticked import Bar, Deed
 from apps.common.undo import DELETE, brought_back, each_answered_and_kept, remember_rows, take_deleted
-from apps.providers.views.exchange import taken_in
 from apps.tasks.engine.routing.escalate import DEFAULT_RULES
 from apps.tasks.models import EscalationRule, Trigger
 from apps.tasks.route_forms import RuleForm

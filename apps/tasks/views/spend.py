@@ -104,7 +104,6 @@ def calls_export(request: Asked) -> StreamingHttpResponse:
         rows,
         name="spend",
         ordering=("-created_at",),
-        as_record=lambda call: records([call])[0],
         as_records=records,
         columns=COLUMNS,
     )

@@ -89,7 +89,6 @@ def steps_export(request: Asked) -> StreamingHttpResponse:
         steps,
         name="steps",
         ordering=("-created_at",),
-        as_record=lambda step: _records([step])[0],
         as_records=_records,
         columns=COLUMNS,
     )

@@ -129,9 +129,7 @@ def _statuses(group: str, every: tuple[str, ...]) -> Iterable[str]:
 def task_export(request: Asked) -> StreamingHttpResponse:
     """The tasks that the filters leave as CSV or JSON."""
     tasks = _found(request.actor, _asked(request.GET)).select_related("owner")
-    return exported(
-        request, tasks, name="tasks", ordering=("-created_at",), as_record=_record, as_records=_records, columns=COLUMNS
-    )
+    return exported(request, tasks, name="tasks", ordering=("-created_at",), as_records=_records, columns=COLUMNS)
 
 
 def _records(tasks: list[Task]) -> list[dict[str, Any]]:
@@ -139,10 +137,6 @@ def _records(tasks: list[Task]) -> list[dict[str, Any]]:
         {**{name: card.get(name) for name in COLUMNS}, **_own(task)}
         for task, card in zip(tasks, selectors.task_cards(tasks), strict=True)
     ]
-
-
-def _record(task: Task) -> dict[str, Any]:
-    return _records([task])[0]
 
 
 def _own(task: Task) -> dict[str, Any]:
