@@ -107,6 +107,8 @@ def test_the_page_changes_and_revokes_a_key(client, actor):
     key.refresh_from_db()
     assert (key.allowed_models, key.tokens_per_minute, key.is_active) == (["orq/auto", "orq/best"], 900, False)
     assert client.post(f"/gateway/keys/{key.public_id}/delete/").status_code == 302
+    assert VirtualKey.objects.exists(), "it is revoked only with the word"
+    assert client.post(f"/gateway/keys/{key.public_id}/delete/", {"typed": "revoke"}).status_code == 302
     assert not VirtualKey.objects.exists()
 
 
