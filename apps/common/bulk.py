@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -59,10 +60,10 @@ def _id(text: str) -> uuid.UUID | None:
         return None
 
 
-def must_not_exceed(number: int) -> None:
-    if number > MOST:
+def must_not_exceed(number: int, most: int = MOST) -> None:
+    if number > most:
         said = _("These are more than %(most)s rows. Nothing was changed: narrow the list with a filter, then go on.")
-        raise BadInput(said % {"most": f"{MOST:,}"}, field="ids")
+        raise BadInput(said % {"most": number_format(most, force_grouping=True)}, field="ids")
 
 
 def in_parts(items: Sequence[T], size: int = AT_ONCE) -> Iterator[Sequence[T]]:

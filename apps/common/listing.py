@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.formats import number_format
+
 from apps.common.paging import Page
 
 LONGEST_GIVEN = 200  # characters of a filter; a name or an id is shorter
@@ -76,4 +78,5 @@ class Address:
 
 def at_most(number: int, most: int = 1_000) -> str:
     """A count as it is shown: nobody waits for the exact number of a large one. `number` is `most + 1` where there are more."""
-    return f"{most:,}+" if number > most else f"{number:,}"
+    shown = number_format(min(number, most), force_grouping=True)
+    return f"{shown}+" if number > most else shown

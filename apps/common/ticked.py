@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 
-from apps.common.bulk import MOST, Outcome, ids_of, in_parts
+from apps.common.bulk import MOST, Outcome, ids_of, in_parts, must_not_exceed
 from apps.common.errors import BadInput, OrquestradorError
 
 MOST_ONE_BY_ONE = 1_000  # each is a transaction of its own: more would keep a person waiting for minutes
@@ -65,9 +65,7 @@ def ids_asked(request: HttpRequest, left_by: Callable[[QueryDict], QuerySet], *,
         found = ids_of(map(str, rows.order_by("pk").values_list("public_id", flat=True)[: min(most, MOST) + 1]))
     else:
         found = ids_of(request.POST.getlist("id"))
-    if len(found) > most:
-        said = _("These are more than %(most)s rows. Nothing was changed: narrow the list with a filter, then go on.")
-        raise BadInput(said % {"most": f"{most:,}"}, field="id")
+    must_not_exceed(len(found), most)
     return found
 
 
