@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
-from apps.providers.models import AIModel
+from apps.providers.models import AIModel, Breaker, CreditUsage
 from apps.tasks import services
-from apps.tasks.models import Task
+from apps.tasks.models import Subtask, Task
 from tests.tasks import scenes
 
 
@@ -369,3 +372,32 @@ def test_a_viewer_sees_no_button_that_they_may_not_press(client: Client, actor: 
     client.post(url_of(task, "act", "cancel"))
     task.refresh_from_db()
     assert task.status == "running"
+
+
+def test_the_dashboard_counts_what_its_lists_show(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
+    done, broken = scenes.completed(actor, cast), scenes.failed(actor, cast)
+    waiting = scenes.awaiting_approval(actor, cast)
+    scenes.running(actor, cast)
+    context = browser.get(reverse("home")).context
+    assert [card["id"] for card in context["needs_you"]] == [str(waiting.public_id), str(broken.public_id)]
+    assert (context["tasks"]["to_approve"], context["tasks"]["at_work"], context["tasks"]["week_failed"]) == (1, 1, 1)
+    steps = done.subtasks.filter(status="completed")
+    assert context["checking"]["steps"] == Subtask.objects.filter(status="completed").count()
+    assert context["latest"][0]["voices"]["steps"] == steps.count()
+    assert str(cast.author) in context["latest"][0]["voices"]["authors"]
+
+
+def test_the_dashboard_names_models_that_rest(browser: Client, actor: Actor, cast: scenes.Cast) -> None:
+    Breaker.objects.create(
+        model=cast.author, state="open", until=timezone.now() + timedelta(minutes=5), message="It answers with nothing."
+    )
+    html = page(browser, reverse("home"))
+    assert "It answers with nothing." in html and reverse("providers:model", args=[cast.author.public_id]) in html
+
+
+def test_spend_of_others_is_on_the_dashboard_of_managers_alone(client: Client, actor: Actor) -> None:
+    CreditUsage.objects.create(team=actor.team, owner=actor.user, cost_usd="1.25")
+    member = scenes.make_actor("mia@example.org", team=actor.team, role=Role.MEMBER, name="Mia")
+    for person, sum_ in ((actor, "1.25"), (member, "0")):
+        client.force_login(person.user, backend="django.contrib.auth.backends.ModelBackend")
+        assert client.get(reverse("tasks:overview_parts")).context["spend"]["today"]["usd"] == Decimal(sum_)
