@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -28,6 +29,7 @@ from apps.tasks.runner.routing import Finished
 
 STOPPED_WITH_WORKER = "interrupted"
 MOST_SAMPLES = 5  # of answers given before, to compare with
+NOBODY_NEW: Mapping[int, AIModel] = {}
 NO_FILES = Reader(window=None, sees=True)  # nothing is to be cut
 
 
@@ -68,9 +70,7 @@ def claim(owner: str, room: int) -> list[int]:
 
 def question_of(pk: int) -> Question:
     """What the person said last, with all that was said before it in this branch."""
-    row = Message.every.select_related(
-        "conversation__specialized_ai__default_model", "conversation__owner", "wants_model", "asked_by"
-    ).get(pk=pk)
+    row = Message.every.select_related("conversation", "asked_by").get(pk=pk)
     conversation, persona = row.conversation, row.conversation.specialized_ai
     # Who asks anew has said who is to answer; auto then means auto.
     forced = row.wants_model or (persona.default_model if persona and not row.is_again else None)
@@ -112,13 +112,21 @@ def _branch(answer: Message) -> tuple[list[Message], dict[int, list[Attachment]]
 
 
 @again_after_deadlock
-def keep_texts(owner: str, texts: dict[int, str], running: list[int], *, renew: bool) -> set[int]:
-    """Store what has come of all answers that this process writes, and give those that are to end: stopped, removed, taken."""
+def keep_texts(
+    owner: str, texts: dict[int, str], running: list[int], *, renew: bool, models: Mapping[int, AIModel] = NOBODY_NEW
+) -> set[int]:
+    """Store what has come of all answers that this process writes, and give those that are to end: stopped, removed, taken.
+
+    `models`: who writes an answer, where that is new: for the pages, and for whoever counts what a worker that died has paid.
+    """
     # By their keys alone and in their order: what goes by another column first would meet others crosswise.
     locked = Message.objects.select_for_update().filter(pk__in=running).order_by("pk")
     rows = locked.values_list("pk", "stop_asked", "lease_owner", "status")
     found = {pk: is_asked for pk, is_asked, holder, status in rows if (holder, status) == (owner, Message.Status.STREAMING)}
     _put_texts([(texts[pk], pk) for pk in found if pk in texts])
+    for model in set(models.values()):
+        written = [pk for pk in found if models.get(pk) == model]
+        Message.objects.filter(pk__in=written).update(model=model, model_name=str(model)[:300])
     if renew:
         Message.objects.filter(pk__in=found).update(lease_until=lease_end())
     return {pk for pk in running if found.get(pk, True)}
@@ -141,9 +149,9 @@ def answered(owner: str, pk: int, text: str, end: Finished) -> bool:
         pk,
         status=Message.Status.COMPLETE,
         content=routed.completion.text or text,
-        model=AIModel.objects.filter(public_id=routed.by.id).first() if routed.by.id else None,
+        model_id=_key_of(AIModel, routed.by.id),
         model_name=routed.by.label[:300],
-        execution=TaskExecution.objects.filter(public_id=end.execution_id).first(),
+        execution_id=_key_of(TaskExecution, end.execution_id),
         confidence=None if routed.confidence is None else Decimal(str(round(routed.confidence, 2))),
         escalations=len(routed.escalations),
         input_tokens=end.input_tokens,
@@ -182,16 +190,16 @@ def _paid_for(row: Message) -> dict[str, Any]:
     }
 
 
+def _key_of(table: type[Any], public_id: Any) -> int | None:
+    """Of a row that may be gone; it is large, and nothing else of it is wanted."""
+    found: int | None = table.objects.filter(public_id=public_id).values_list("pk", flat=True).first() if public_id else None
+    return found
+
+
 def _end(owner: str, pk: int, **facts: Any) -> bool:
     mine = Message.every.filter(pk=pk, lease_owner=owner, status=Message.Status.STREAMING)
     ended = {"lease_owner": "", "lease_until": None, "finished_at": timezone.now()}
     return bool(mine.update(**facts, **ended))
-
-
-def model_asked(pk: int, model: AIModel) -> None:
-    """Who writes it now: for the pages, and for whoever has to count what a worker that died has paid."""
-    mine = Message.objects.filter(pk=pk, status=Message.Status.STREAMING)
-    mine.update(model=model, model_name=str(model)[:300])
 
 
 def notes_keep(message: Message, notes: list[dict[str, Any]]) -> None:

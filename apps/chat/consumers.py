@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat import selectors, services, wire
-from apps.chat.models import Conversation, Message
+from apps.chat.models import Conversation
 from apps.common.consumers import Answer, LiveSocket
 from apps.common.errors import BadInput
 
@@ -113,7 +113,7 @@ def _resume(actor: Actor, message_id: str, seq: int) -> dict[str, Any]:
 
 def _catch_up(message_id: Any) -> None:
     """Have what was said of the answer so far said again: by whoever writes it, or here where it has ended."""
-    message = Message.objects.select_related("conversation", "parent", "model", "execution").filter(public_id=message_id).first()
+    message = selectors.rows_to_tell().filter(public_id=message_id).first()
     if message is None:
         return
     if message.is_unfinished:

@@ -80,13 +80,14 @@ async def made_ready(question: Question, prompt: RoutedPrompt, wanted: asyncio.E
 def _sleeping(question: Question, prompt: RoutedPrompt) -> tuple[AIModel | None, list[AIModel]]:
     """The model that will be asked if it may have to be loaded, and who could answer instead. One query where none may."""
     team = question.message.conversation.team_id
-    ours = AIModel.objects.in_use().filter(provider__team=team, provider__is_local=True).select_related("provider__key")
-    chosen = question.model
-    rows = [row for row in ours if _is_loadable(row) and (chosen is None or row.pk == chosen.pk)]
-    if all(_was_seen(row) for row in rows):
+    ours = AIModel.objects.in_use().filter(provider__team=team, provider__is_local=True)
+    if question.model is not None:
+        ours = ours.filter(pk=question.model.pk)
+    places = ours.values_list("pk", "state", "provider__kind")
+    if all(load_options_of(kind) is None or _was_seen(pk, state) for pk, state, kind in places):
         return None, []
     first, others = foresee(question.asker, prompt)
-    if first is None or not _is_loadable(first) or _was_seen(first):
+    if first is None or not _is_loadable(first) or _was_seen(first.pk, first.state):
         return None, []
     return AIModel.objects.select_related("provider__key").get(pk=first.pk), others
 
@@ -95,8 +96,8 @@ def _is_loadable(row: AIModel) -> bool:
     return row.provider.is_local and load_options_of(row.provider.kind) is not None
 
 
-def _was_seen(row: AIModel) -> bool:
-    return row.state == AIModel.State.LOADED and time.monotonic() - _seen.get(row.pk, -SEEN_FOR_S) < SEEN_FOR_S
+def _was_seen(pk: int, state: str) -> bool:
+    return state == AIModel.State.LOADED and time.monotonic() - _seen.get(pk, -SEEN_FOR_S) < SEEN_FOR_S
 
 
 async def _is_in_memory(model: AIModel) -> bool:

@@ -183,6 +183,13 @@ def thumbs_of(actor: Actor, messages: Iterable[Message]) -> dict[int, str]:
     return {pk: "up" if thumb > 0 else "down" for pk, thumb in mine.values_list("message_id", "thumb")}
 
 
+def rows_to_tell() -> QuerySet[Message]:
+    """Messages with what `message_json` and those who are told need: of other rows nothing but their ids."""
+    others = [f"{name}__public_id" for name in ("conversation", "conversation__owner", "parent", "model", "execution")]
+    rows = Message.objects.select_related("conversation__owner", "parent", "model", "execution")
+    return rows.only(*(field.name for field in Message._meta.concrete_fields), *others)
+
+
 # ── As JSON ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def messages_json(actor: Actor, messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Messages for the API, each with what the actor thinks of it. One query."""

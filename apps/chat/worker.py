@@ -27,7 +27,7 @@ from apps.chat.beginnings import Beginnings
 from apps.chat.loading import made_ready
 from apps.chat.models import Conversation, Message
 from apps.chat.mouth import Mouth
-from apps.chat.selectors import message_json, utf16_length
+from apps.chat.selectors import message_json, rows_to_tell, utf16_length
 from apps.common.db import in_db
 from apps.common.hub import Listener, hub
 from apps.common.live import LiveMessage
@@ -214,13 +214,12 @@ class Worker:
         if not running:
             return
         texts = {pk: writing.text for pk, writing in running.items() if writing.text != writing.stored}
-        to_end = await in_db(answering.keep_texts, self.name, texts, list(running), renew=renew)
+        models = {pk: one.model for pk, one in running.items() if one.model is not None and one.model is not one.stored_model}
+        to_end = await in_db(answering.keep_texts, self.name, texts, list(running), renew=renew, models=models)
         for pk, text in texts.items():
             running[pk].stored = text
-        for writing in running.values():
-            if writing.model is not None and writing.model is not writing.stored_model:
-                writing.stored_model = writing.model
-                await in_db(answering.model_asked, writing.pk, writing.model)
+        for pk, model in models.items():
+            running[pk].stored_model = model
         for pk in to_end & set(self.running):
             self.running[pk].stop()
 
@@ -271,11 +270,7 @@ class Worker:
         writing.is_ending = True
         writing.say()
         self.mouth.pass_on()
-        if finished is not None:
-            await asyncio.shield(in_db(answering.answered, self.name, writing.pk, writing.text, finished))
-        else:
-            await asyncio.shield(in_db(answering.ended_early, self.name, writing.pk, writing.text, **end))
-        await asyncio.shield(in_db(_tell_end, writing.pk))
+        await asyncio.shield(in_db(self._end, writing, finished, end))
 
     async def _routed(self, writing: Writing, question: answering.Question, begun: Callable[[], None]) -> Finished | None:
         message = question.message
@@ -306,6 +301,13 @@ class Worker:
                     return item
         return None
 
+    def _end(self, writing: Writing, finished: Finished | None, end: dict[str, Any]) -> None:
+        if finished is not None:
+            answering.answered(self.name, writing.pk, writing.text, finished)
+        else:
+            answering.ended_early(self.name, writing.pk, writing.text, **end)
+        _tell_end(writing.pk)
+
     def _keep_load(self, load: asyncio.Task) -> None:
         self.loads.add(load)
         load.add_done_callback(self._load_ended)
@@ -333,8 +335,7 @@ class Worker:
 
 
 def _tell_end(pk: int) -> None:
-    rows = Message.objects.select_related("conversation__owner", "parent", "model", "execution")
-    message = rows.filter(pk=pk).first()
+    message = rows_to_tell().filter(pk=pk).first()
     if message is not None:
         wire.tell_done(message, message_json(message))
         if message.conversation.owner is not None:

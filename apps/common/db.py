@@ -49,8 +49,9 @@ def close_idle_connections() -> None:
     SQLite has no server to give anything back to: outside a transaction its open file holds up nobody, and opening it
     again costs more than most of what is asked of it.
     """
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block and connection.vendor != "sqlite":
+    for alias, about in connections.settings.items():
+        connection = None if "sqlite" in about["ENGINE"] else connections[alias]
+        if connection is not None and not connection.in_atomic_block:
             connection.close()
 
 

@@ -79,11 +79,15 @@ class TeamEvidence:
 
 
 async def evidence_for(team_id: int, owner_id: int | None, subject: str, key_id: UUID | None = None) -> TeamEvidence | None:
-    """What the team lets be asked; None where all is off. One query."""
-    row = await in_db(checking_settings_of, team_id)
-    if row.search == CheckingSettings.Search.OFF and row.vectors == CheckingSettings.Vectors.OFF:
-        return None
-    return TeamEvidence(row, Payer(team_id, owner_id, key_id), subject)
+    """What the team lets be asked; None where all is off. One small query then, and two where it lets something."""
+    row = await in_db(_settings_unless_off, team_id)
+    return TeamEvidence(row, Payer(team_id, owner_id, key_id), subject) if row else None
+
+
+def _settings_unless_off(team_id: int) -> CheckingSettings | None:
+    off = {"search": CheckingSettings.Search.OFF, "vectors": CheckingSettings.Vectors.OFF}
+    is_any_on = CheckingSettings.objects.filter(team=team_id).exclude(**off).exists()
+    return checking_settings_of(team_id) if is_any_on else None
 
 
 def address_of(row: CheckingSettings, query: str) -> tuple[str, str]:

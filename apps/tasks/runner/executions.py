@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
+from django.db.models import F
 from django.utils import timezone
 
 from apps.common.machine import holder
@@ -160,7 +161,8 @@ def route_settings(team_id: int) -> RouteSettings:
 
 def route_rules(team_id: int) -> tuple[Rule, ...]:
     """The team's active rules by priority. A team that has made none has those of the code; who wants none switches them off."""
-    rows = EscalationRule.objects.filter(team=team_id).select_related("from_model", "to_model").order_by("priority", "pk")
+    rows = EscalationRule.objects.filter(team=team_id).order_by("priority", "pk")
+    rows = rows.annotate(from_id=F("from_model__public_id"), to_id=F("to_model__public_id"))
     if not rows:
         return DEFAULT_RULES
     return tuple(
@@ -170,8 +172,8 @@ def route_rules(team_id: int) -> tuple[Rule, ...]:
             threshold=None if row.threshold is None else float(row.threshold),
             from_tier=row.from_tier,
             to_tier=row.to_tier,
-            from_model=str(row.from_model.public_id) if row.from_model else "",
-            to_model=str(row.to_model.public_id) if row.to_model else "",
+            from_model=str(row.from_id or ""),
+            to_model=str(row.to_id or ""),
             category=row.category,
             id=row.pk,
         )

@@ -149,10 +149,11 @@ def _hash(value: dict[str, Any]) -> str:
 
 def _terms_of(asker: CacheAsker) -> _Terms | None:
     """None where the team keeps no answers."""
-    row = RoutingSettings.objects.filter(team=asker.team_id).select_related("semantic_model__provider__key").first()
-    row = row or RoutingSettings(team_id=asker.team_id)
+    row = RoutingSettings.objects.filter(team=asker.team_id).first() or RoutingSettings(team_id=asker.team_id)
     if not row.cache_is_on or row.cache_keep_s == 0:
         return None
+    if row.semantic_model_id is not None:  # most teams have none, and every prompt asks
+        row.semantic_model = AIModel.objects.select_related("provider__key").get(pk=row.semantic_model_id)
     return _Terms(_scope(asker, row), row.cache_keep_s, embedding_model_of(row), float(row.semantic_threshold) / 100)
 
 
