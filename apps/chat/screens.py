@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models import Exists, Max, OuterRef, QuerySet, Value
 from django.db.models.functions import Greatest, Lower, StrIndex, Substr
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
 from apps.chat.models import AnswerThumb, Conversation, Message
 from apps.chat.searching import conversations_searched
-from apps.chat.selectors import Turn, conversations_filtered, thread_of
+from apps.chat.selectors import Turn, conversations_filtered, said_with, thread_of
 from apps.common.paging import page_of
 from apps.common.searching import Searched
 from apps.providers.models import AIModel, SpecializedAI
@@ -35,7 +35,7 @@ VIEWS = ("", "archived", "shared")
 def conversations_page(actor: Actor, *, search: str = "", view: str = "", cursor: str = "") -> Searched:
     """Conversations in which something was said, pinned ones first. Each carries `is_answering` and `snippet`.
 
-    `view`: "" mine, "archived", or "shared" those of others. Four queries with `search`, else one.
+    `view`: "" mine, "archived", or "shared" those of others. Five queries with `search`, else one.
     """
     rows = conversations_filtered(actor, is_archived=view == "archived", shared=view == "shared")
     at_work = Message.objects.filter(conversation=OuterRef("pk"), status__in=Message.UNFINISHED)
@@ -53,10 +53,11 @@ def conversations_page(actor: Actor, *, search: str = "", view: str = "", cursor
 
 def _snippets(rows: list[Conversation], words: str) -> dict[int, str]:
     """Of each conversation a piece of the newest message that has these words."""
-    wanted = Value(words.lower())
-    found = Message.objects.filter(conversation__in=rows, content__icontains=words).order_by("pk")
-    pieces = found.annotate(piece=Substr("content", Greatest(StrIndex(Lower("content"), wanted) - 30, 1), SNIPPET_CHARS))
-    return {key: " ".join(piece.split()) for key, piece in pieces.values_list("conversation_id", "piece")[:1000]}
+    said = Message.objects.filter(said_with(words), conversation__in=rows).order_by()
+    newest = said.values("conversation").annotate(newest=Max("pk")).values_list("newest", flat=True)
+    begins = Greatest(StrIndex(Lower("content"), Value(words.lower())) - 30, 1)
+    pieces = Message.objects.filter(pk__in=list(newest)).annotate(piece=Substr("content", begins, SNIPPET_CHARS))
+    return {key: " ".join(piece.split()) for key, piece in pieces.values_list("conversation_id", "piece")}
 
 
 # ── One thread ────────────────────────────────────────────────────────────────────────────────────────────────────

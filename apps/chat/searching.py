@@ -35,8 +35,8 @@ def conversations_searched(
 
 
 def _as_many_as_fit(keys: list[int]) -> int:
-    """How many of these conversations have `MOST_MESSAGES` together; one at least."""
-    counted = Message.objects.filter(conversation__in=keys).order_by().values_list("conversation").annotate(count=Count("pk"))
+    """How many of these conversations have `MOST_MESSAGES` together; one at least. With the removed: an index knows that."""
+    counted = Message.every.filter(conversation__in=keys).order_by().values_list("conversation").annotate(count=Count("pk"))
     sizes = dict(counted)
     fitting = sum(total <= MOST_MESSAGES for total in accumulate(sizes.get(key, 0) for key in keys))
     return max(1, fitting)

@@ -73,6 +73,11 @@ def rows_behind(rows: QuerySet, *, ordering: Sequence[str], cursor: str) -> Quer
     return found.filter(_after(order, values, [_field(rows, name.removeprefix("-")) for name in order]))
 
 
+def leads_back(rows: QuerySet, *, ordering: Sequence[str], cursor: str) -> bool:
+    """Whether the cursor names the page before a row, and not the one behind it."""
+    return bool(cursor) and _read(cursor, rows, _total(ordering))[0]
+
+
 def counted(rows: QuerySet, *, most: int = 1_000) -> int:
     """How many rows there are, or `most + 1` where there are more: a large table is never counted to its end."""
     return len(rows.order_by().values_list("pk", flat=True)[: most + 1])

@@ -24,7 +24,7 @@ from apps.tasks.models import EscalationHistory, Subtask, Task, TaskExecution, V
 from apps.tasks.planted import cases_of
 from apps.tasks.runner import endings, validating
 from apps.tasks.runner.journal import DatabaseJournal
-from apps.tasks.services.audit import audit_lock
+from apps.tasks.services.audit import AuditEntry, audit_append, audit_lock, audit_verify
 from apps.tasks.services.validator_runs import run_delete
 from apps.tasks.services.verdicts import subtask_rate
 from apps.tasks.services.verifying import checking_settings_update
@@ -97,6 +97,12 @@ def test_a_rule_is_changed_while_a_rise_by_it_is_kept(actor: Actor, cast: scenes
         EscalationHistory.objects.create(execution=row, rule=rule, from_name="a", to_name="b", trigger=rule.trigger)
 
     meet(risen, lambda: services.rule_update(actor, rule, name="Another name"))
+
+
+def test_four_at_once_begin_the_audit_log_of_a_team(actor: Actor) -> None:
+    meeting = Meeting(*[lambda: audit_append(actor.team.pk, [AuditEntry("settings")])] * 4).hold()
+    assert (meeting.gave_way, meeting.raised) == ([], [])
+    assert audit_verify(actor.team.pk).rows == 4
 
 
 def test_settings_are_changed_by_two(actor: Actor, mate: Actor) -> None:

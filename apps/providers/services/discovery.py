@@ -7,7 +7,7 @@ What a person asked for (a provider's list, a download) is added to the models a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
-from apps.common.db import in_db
+from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import Conflict, OrquestradorError
 from apps.common.said import gettext as _
 from apps.common.said import ngettext
@@ -113,7 +113,8 @@ def _known_addresses(actor: Actor) -> list[str]:
     return list(Provider.objects.filter(team=actor.team).exclude(base_url="").values_list("base_url", flat=True))
 
 
-def _keep(actor: Actor, found: Iterable[Found]) -> None:
+@again_after_deadlock
+def _keep(actor: Actor, found: Sequence[Found]) -> None:
     now = timezone.now()
     rows = [
         ModelDiscovery(

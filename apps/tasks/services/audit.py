@@ -19,6 +19,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
+from apps.accounts.models import Team
 from apps.common.db import again_after_deadlock
 from apps.common.said import packed
 from apps.tasks.models import AuditHead, AuditLog
@@ -100,6 +101,8 @@ def audit_lock(team_id: int) -> AuditHead:
     heads = AuditHead.objects.select_for_update()
     if head := heads.filter(pk=team_id).first():
         return head
+    # The first of a team: who meets it while it is being made shares its place, and would want it alone after that, like others.
+    Team.objects.select_for_update().get(pk=team_id)
     AuditHead.objects.get_or_create(team_id=team_id)
     return heads.get(pk=team_id)
 
