@@ -20,9 +20,10 @@ from apps.common.errors import BadInput
 from apps.common.exporting import MOST_ROWS, exported
 from apps.common.listing import Address, asked_of
 from apps.common.paging import page_of
+from apps.tasks.audit_words import problem_words
 from apps.tasks.models import AuditLog
 from apps.tasks.selectors.routing import audit_visible
-from apps.tasks.services.audit import AuditProblem, audit_verify
+from apps.tasks.services.audit import audit_verify
 from apps.tasks.trace import audit_line
 
 ROWS = 100
@@ -40,7 +41,7 @@ def verify(request: Asked) -> HttpResponse:
     """Read the whole chain and say what is not as it was written."""
     request.actor.must_manage()
     report = audit_verify(request.actor.team.pk)
-    context = {"report": report, "problems": [_problem(one) for one in report.problems]}
+    context = {"report": report, "problems": [problem_words(one) for one in report.problems]}
     return _page(request, **context)
 
 
@@ -101,17 +102,3 @@ def _midnight(text: str, field: str) -> datetime:
         return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
     except (ValueError, OverflowError) as error:
         raise BadInput(_("That is not a day."), field=field) from error
-
-
-def _problem(problem: AuditProblem) -> str:
-    at = {"n": problem.number, "last": problem.last, "was": problem.was}
-    match problem.kind:
-        case "removed" if problem.last not in (None, problem.number):
-            return _("Entries %(n)s to %(last)s were removed.") % at
-        case "removed":
-            return _("Entry %(n)s was removed.") % at
-        case "moved":
-            return _("Entry %(n)s stood at place %(was)s.") % at
-        case "added":
-            return _("Entry %(n)s was added behind the end.") % at
-    return _("Entry %(n)s was changed.") % at

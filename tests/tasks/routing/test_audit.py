@@ -182,8 +182,8 @@ def test_the_command_says_what_it_found_and_fails(actor, chain):
     out = StringIO()
     with pytest.raises(CommandError):
         call_command("audit", "verify", "--team", str(actor.team.public_id), stdout=out)
-    assert "Row 2 was removed." in out.getvalue()
-    assert "Row 6 was changed." in out.getvalue()
+    assert "Entry 2 was removed." in out.getvalue()
+    assert "Entry 6 was changed." in out.getvalue()
     out = StringIO()
     with pytest.raises(CommandError):
         call_command("audit", "verify", "--json", "--team", str(actor.team.public_id), stdout=out)

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from apps.accounts.models import Team
-from apps.tasks.services.audit import AuditProblem, AuditReport, audit_verify
+from apps.tasks.audit_words import problem_words
+from apps.tasks.services.audit import AuditReport, audit_verify
 
 
 class Command(BaseCommand):
@@ -44,23 +45,8 @@ class Command(BaseCommand):
 
     def _tell(self, team: Team, report: AuditReport) -> None:
         about = {"team": team.name, "rows": report.rows, "hash": report.hash or "-"}
-        self.stdout.write(_("%(team)s: %(rows)d rows, the last one has the hash %(hash)s") % about)
+        self.stdout.write(_("%(team)s: %(rows)d entries, the last one has the hash %(hash)s") % about)
         for problem in report.problems:
             self.stdout.write(f"  {problem_words(problem)}")
         if report.has_more:
             self.stdout.write("  …")
-
-
-def problem_words(problem: AuditProblem) -> str:
-    """What is wrong with a row, in the language of now."""
-    about = {"number": problem.number, "last": problem.last, "was": problem.was}
-    match problem.kind:
-        case "removed" if problem.last is not None and problem.last > problem.number:
-            return _("Rows %(number)d to %(last)d were removed.") % about
-        case "removed":
-            return _("Row %(number)d was removed.") % about
-        case "moved":
-            return _("Row %(number)d was row %(was)d: rows were put in another order.") % about
-        case "added":
-            return _("Row %(number)d was added after the end of the chain.") % about
-    return _("Row %(number)d was changed.") % about
