@@ -14,9 +14,9 @@ import httpx
 
 from apps.common.http import MAY_REPEAT, TRANSPORT_ERRORS, make_client
 from apps.common.said import gettext as _
-from apps.common.said import ngettext
 from apps.providers.adapters.answer import Answer
 from apps.providers.adapters.base import Call, TimedBytes, display_name, transport_failure
+from apps.providers.adapters.checked import checked_by_list
 from apps.providers.adapters.failures import request_id_of
 from apps.providers.adapters.flags import system_as_question
 from apps.providers.adapters.reading import Source, read_answer, read_json
@@ -33,7 +33,6 @@ from apps.providers.errors import (
     ProviderError,
 )
 
-CHECK_TIMEOUT_S = 15.0
 LIST_TIMEOUT_S = 30.0
 # Keep-alive signals without an answer are believed for this many times the idle time-out: a long prefill sends nothing else.
 PATIENCE = 3.0
@@ -117,16 +116,7 @@ class ChatAdapter(ABC):
         return await self._list_models(Call(self.connection, total_timeout_s=self._at_most(LIST_TIMEOUT_S)))
 
     async def check(self) -> CheckResult:
-        """Asks for the model list, once. Says in words what is wrong; never raises a ProviderError."""
-        call = Call(self.connection, total_timeout_s=self._at_most(CHECK_TIMEOUT_S), max_attempts=1)
-        try:
-            models = await self._list_models(call)
-        except ProviderError as error:
-            return CheckResult(ok=False, message=error.message, latency_ms=call.latency_ms, error_code=error.code)
-        message = ngettext("Answers, and lists %(count)d model.", "Answers, and lists %(count)d models.", len(models))
-        if not models:
-            message = _("Answers, but lists no model. Download or load one there.")
-        return CheckResult(True, message % {"count": len(models)}, latency_ms=call.latency_ms, models=len(models))
+        return await checked_by_list(self.connection, self._list_models)
 
     async def complete(self, request: ChatRequest) -> Completion:
         """A whole answer. Silence before its first byte is work, and counts only against `total_timeout_s`."""

@@ -140,20 +140,16 @@ def whole_number(value: Any, field: str, errors: FieldErrors, *, most: int = MOS
 
 def price(value: Any, field: str, errors: FieldErrors) -> Decimal | None:
     """US dollars for a million tokens, or None for unknown."""
-    if value in (None, ""):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        amount = Decimal(-1)
-    if not amount.is_finite() or not 0 <= amount <= MOST_PRICE:
-        errors.add(field, _("A price is a number of US dollars for a million tokens, or nothing when it is unknown."))
-        return None
-    return amount
+    refusal = _("A price is a number of US dollars for a million tokens, or nothing when it is unknown.")
+    return _amount(value, field, errors, most=MOST_PRICE, refusal=refusal)
 
 
 def money(value: Any, field: str, errors: FieldErrors, *, most: Decimal) -> Decimal | None:
     """A sum of zero or more, or None for none."""
+    return _amount(value, field, errors, most=most, refusal=_("This takes a sum of money, zero or more, or nothing."))
+
+
+def _amount(value: Any, field: str, errors: FieldErrors, *, most: Decimal, refusal: str) -> Decimal | None:
     if value in (None, ""):
         return None
     try:
@@ -161,7 +157,7 @@ def money(value: Any, field: str, errors: FieldErrors, *, most: Decimal) -> Deci
     except InvalidOperation:
         amount = Decimal(-1)
     if not amount.is_finite() or not 0 <= amount <= most:
-        errors.add(field, _("This takes a sum of money, zero or more, or nothing."))
+        errors.add(field, refusal)
         return None
     return amount
 

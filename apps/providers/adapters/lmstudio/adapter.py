@@ -12,9 +12,9 @@ from pathlib import Path
 
 from apps.common.http import normalise_base_url
 from apps.common.said import gettext as _
-from apps.common.said import ngettext
 from apps.providers.adapters.base import Call, must_take
-from apps.providers.adapters.chat import CHECK_TIMEOUT_S, LIST_TIMEOUT_S
+from apps.providers.adapters.chat import LIST_TIMEOUT_S
+from apps.providers.adapters.checked import checked_by_list
 from apps.providers.adapters.lmstudio import memory
 from apps.providers.adapters.lmstudio.downloads import Downloads
 from apps.providers.adapters.lmstudio.listing import find, models_v0, models_v1
@@ -35,7 +35,7 @@ from apps.providers.contract import (
     ModelInfo,
     OnProgress,
 )
-from apps.providers.errors import BadRequest, MalformedAnswer, NotSupported, ProviderError, ProviderTimeout, WrongModel
+from apps.providers.errors import BadRequest, MalformedAnswer, NotSupported, ProviderTimeout, WrongModel
 
 DEFAULT_ADDRESS = "http://localhost:1234"
 DIALECTS = ("v1", "v0", "openai")  # the newest first
@@ -69,16 +69,7 @@ class LMStudioAdapter:
         return await self.models()
 
     async def check(self) -> CheckResult:
-        """Asks for the model list, once. Says in words what is wrong; never raises a ProviderError."""
-        call = Call(self.connection, total_timeout_s=min(CHECK_TIMEOUT_S, self.connection.total_timeout_s), max_attempts=1)
-        try:
-            models = await self._fetch(call)
-        except ProviderError as error:
-            return CheckResult(ok=False, message=error.message, latency_ms=call.latency_ms, error_code=error.code)
-        message = ngettext("Answers, and lists %(count)d model.", "Answers, and lists %(count)d models.", len(models))
-        if not models:
-            message = _("Answers, but lists no model. Download or load one there.")
-        return CheckResult(True, message % {"count": len(models)}, latency_ms=call.latency_ms, models=len(models))
+        return await checked_by_list(self.connection, self._fetch)
 
     async def complete(self, request: ChatRequest) -> Completion:
         await self._get_ready(request.model)
