@@ -6,12 +6,16 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from _pytest.nodeid import NodeId
 from django.utils import translation
 
 from tests.servers import services
+
+if TYPE_CHECKING:
+    from apps.accounts.actor import Actor
 
 DATABASE_FIXTURES = {"db", "transactional_db", "live_server", "django_db_reset_sequences", "django_db_serialized_rollback"}
 
@@ -54,6 +58,14 @@ def the_language_of_one_test_is_not_the_next_ones() -> Iterator[None]:
     """A page that was asked for in Portuguese leaves its thread in Portuguese."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture
+def actor(db: None) -> Actor:
+    """An owner of a team of their own."""
+    from tests.factories import make_actor  # not before Django is ready
+
+    return make_actor()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import services
@@ -58,6 +59,13 @@ def make_actor(role: str = Role.OWNER, *, team: Team | None = None, user: User |
     team = team or Team.objects.create(name=f"Team {next(_numbers)}")
     Membership.objects.create(user=user, team=team, role=role)
     return Actor(user=user, team=team, role=role)
+
+
+def signed_in(actor: Actor) -> Client:
+    """A browser in which the person has signed in."""
+    browser = Client()
+    browser.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    return browser
 
 
 def make_link(actor: Actor, **more: Any) -> tuple[Invitation, str]:

@@ -19,7 +19,6 @@ from apps.accounts.actor import Actor
 from apps.providers.models import AIModel
 from apps.tasks.models import Call, Task
 from apps.tasks.runner.worker import Worker
-from tests.factories import make_actor
 from tests.providers.listing import listing, models
 from tests.tasks.orchestra import IS_CHECK, IS_PLAN, IS_WORK, line, plan, playing, seat, verdict
 
@@ -29,11 +28,6 @@ TASKS = "/api/tasks/"
 BAD_MEANING, BAD_FORM = "That cannot be used:", "Your answer could not be used."
 SENTENCE = "The quick brown fox jumps over the lazy dog near the river bank. "
 MANY_STEPS = plan(*((f"Step {number}", ()) for number in range(1, 501)))
-
-
-@pytest.fixture
-def actor() -> Actor:
-    return make_actor()
 
 
 @pytest.fixture

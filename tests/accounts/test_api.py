@@ -20,11 +20,6 @@ def _no_one_is_locked_out():
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     client = APIClient()
     client.force_login(actor.user)

@@ -6,26 +6,14 @@ import csv
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Notification, Role
-from tests.factories import make_actor, make_link
+from tests.factories import make_actor, make_link, signed_in
 
 pytestmark = pytest.mark.django_db
 NOTES, INVITATIONS = "/notifications/", "/settings/team/invitations/"
-
-
-@pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-def browser_of(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
 
 
 def note(actor: Actor, title: str, **about: object) -> Notification:
@@ -40,7 +28,7 @@ def test_notifications_are_found_by_words_kind_and_whether_they_are_read(actor: 
     note(actor, "The report is done", read_at=timezone.now())
     note(actor, "The report failed", kind="task_failed", body="No model answers")
     note(make_actor(), "Of somebody else")
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get(NOTES)
     with django_assert_max_num_queries(11):
         assert titles(browser.get(NOTES)) == ["The report failed", "The report is done"]
@@ -51,7 +39,7 @@ def test_notifications_are_found_by_words_kind_and_whether_they_are_read(actor: 
 
 def test_ticked_notifications_are_read_and_thrown_away_and_nobody_elses(actor: Actor) -> None:
     one, other, foreign = note(actor, "One"), note(actor, "Other"), note(make_actor(), "Foreign")
-    browser, ids = browser_of(actor), [str(row.public_id) for row in (one, foreign)]
+    browser, ids = signed_in(actor), [str(row.public_id) for row in (one, foreign)]
     said = browser.post(NOTES + "bulk/", {"deed": "read", "id": ids}, follow=True).content.decode()
     assert "1 was marked as read" in said
     assert set(Notification.objects.filter(read_at=None)) == {other, foreign}
@@ -64,7 +52,7 @@ def test_ticked_notifications_are_read_and_thrown_away_and_nobody_elses(actor: A
 def test_ten_thousand_notifications_go_in_few_statements(actor: Actor, django_assert_max_num_queries) -> None:
     about = {"user": actor.user, "team": actor.team, "kind": "task_completed"}
     Notification.objects.bulk_create([Notification(title=f"N{n}", **about) for n in range(10_000)])
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     with django_assert_max_num_queries(120):
         browser.post(NOTES + "bulk/", {"deed": "delete", "all": "1", "query": ""})
     assert not Notification.objects.exists()
@@ -74,12 +62,12 @@ def test_invitations_are_found_and_withdrawn_together_by_admins_alone(actor: Act
     new, _token = make_link(actor, email="new@example.org")
     old, _token = make_link(actor, email="old@example.org", expires_at=timezone.now() - timedelta(days=1))
     foreign, _token = make_link(make_actor())
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     for query, found in (("", [old, new]), ("?state=open", [new]), ("?state=expired", [old]), ("?search=new", [new])):
         assert browser.get(INVITATIONS + query).context["invitations"] == found, query
     assert "No invitation matches" in browser.get(INVITATIONS + "?search=xyzzy").content.decode()
     body = {"deed": "revoke", "id": [str(row.public_id) for row in (old, foreign)]}
-    member = browser_of(make_actor(Role.MEMBER, team=actor.team))
+    member = signed_in(make_actor(Role.MEMBER, team=actor.team))
     assert member.get(INVITATIONS).status_code == member.post(INVITATIONS + "bulk/", body).status_code == 403
     assert "1 invitation was withdrawn" in browser.post(INVITATIONS + "bulk/", body, follow=True).content.decode()
     assert set(Invitation.objects.all()) == {new, foreign}
@@ -90,9 +78,9 @@ def test_the_people_of_a_team_are_ordered_and_exported_for_admins(actor: Actor) 
         person = make_actor(Role.MEMBER, team=actor.team).user
         person.name = name
         person.save()
-    browser, url = browser_of(actor), "/settings/team/"
+    browser, url = signed_in(actor), "/settings/team/"
     assert [row.user.name for row in browser.get(url + "?order=name&role=member").context["members"]] == ["Bea", "Zoe"]
     assert [row.user.name for row in browser.get(url + "?order=newest&role=member").context["members"]] == ["Bea", "Zoe"]
     said = b"".join(browser.get(url + "export/?role=member&format=csv").streaming_content).decode("utf-8-sig")
     assert [row["name"] for row in csv.DictReader(said.splitlines())] == ["Zoe", "Bea"]
-    assert browser_of(make_actor(Role.MEMBER, team=actor.team)).get(url + "export/").status_code == 403
+    assert signed_in(make_actor(Role.MEMBER, team=actor.team)).get(url + "export/").status_code == 403

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
@@ -14,20 +13,9 @@ from apps.common import live
 from apps.providers.contract import DownloadProgress
 from apps.providers.services.downloads import _store
 from apps.tasks.messages import headline
-from tests.factories import download_of, make_actor
+from tests.factories import download_of, make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
-def actor():
-    return make_actor()
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ def _no_one_is_locked_out():
     reset()
 
 
-@pytest.fixture
-def actor():
-    return make_actor()
-
-
 def sign_in(client, user, password=PASSWORD, **more):
     return client.post(reverse("accounts:sign_in"), {"email": user.email, "password": password, **more})
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from apps.accounts.actor import Actor
 from apps.common.bulk import MOST
 from tests.architecture.addresses import all_addresses
-from tests.factories import OBJECTS, make_actor
+from tests.factories import OBJECTS, make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
 FILTERS = (
@@ -78,9 +78,7 @@ def actor() -> Actor:
 
 @pytest.fixture
 def browser(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
+    return signed_in(actor)
 
 
 def addresses() -> Iterator[str]:

@@ -7,13 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture
-def actor(db):
-    from tests.factories import make_actor
-
-    return make_actor()
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is believed from an earlier test, and back-offs of adapters take no time."""

@@ -15,21 +15,15 @@ from apps.accounts.models import Role
 from apps.chat import attaching, services
 from apps.chat.files import reading
 from apps.chat.models import Attachment, Conversation
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 from tests.tasks.routing.upstream import model_at
 
 pytestmark = pytest.mark.django_db
 
 
-def client_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 @pytest.fixture
 def client(actor) -> Client:
-    return client_of(actor)
+    return signed_in(actor)
 
 
 @pytest.fixture
@@ -239,7 +233,7 @@ def test_it_is_its_owners_until_the_conversation_is_shared(client, actor, conver
     unsent = upload(client, conversation, "later.md", b"# Later").json()
     url = f"/api/attachments/{said['id']}/content/"
     services.message_send(actor, conversation, content="x", attachments=[Attachment.objects.get(public_id=said["id"])])
-    mate, stranger = client_of(make_actor(Role.MEMBER, team=actor.team)), client_of(make_actor())
+    mate, stranger = signed_in(make_actor(Role.MEMBER, team=actor.team)), signed_in(make_actor())
     assert (mate.get(url).status_code, stranger.get(url).status_code) == (404, 404)
     services.conversation_update(actor, conversation, is_shared=True)
     assert (mate.get(url).status_code, stranger.get(url).status_code) == (200, 404)

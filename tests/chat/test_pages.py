@@ -14,7 +14,7 @@ from apps.chat import services
 from apps.chat.models import AnswerThumb, Conversation, Message
 from apps.providers.models import AIModel
 from apps.tasks.models import TaskExecution
-from tests.factories import make_actor, model_of, specialized_ai_of
+from tests.factories import make_actor, model_of, signed_in, specialized_ai_of
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
@@ -26,15 +26,9 @@ ATTACKS = (
 )
 
 
-def client_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 @pytest.fixture
 def client(actor) -> Client:
-    return client_of(actor)
+    return signed_in(actor)
 
 
 def said(actor, conversation, content="What is 2 + 2?", answer="It is **4**.", **facts):
@@ -291,7 +285,7 @@ def test_a_check_of_the_route_itself_is_shown_as_well(client, actor, conversatio
     page = html(client, page_of(conversation))
     assert "checked by crow" in page and f"/orchestrator/{execution.public_id}/" in page
     services.conversation_update(actor, conversation, is_shared=True)
-    others = html(client_of(make_actor(Role.MEMBER, team=actor.team)), page_of(conversation))
+    others = html(signed_in(make_actor(Role.MEMBER, team=actor.team)), page_of(conversation))
     assert "checked by crow" in others and "/orchestrator/" + str(execution.public_id) not in others  # it is not theirs to see
 
 
@@ -307,7 +301,7 @@ def test_my_thumb_is_shown_and_nobody_elses(client, actor, conversation):
 # ── For whom ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_who_reads_a_shared_one_is_told_whose_it_is_and_cannot_write(actor, conversation):
     other = make_actor(Role.MEMBER, team=actor.team)
-    reader = client_of(other)
+    reader = signed_in(other)
     assert reader.get(page_of(conversation)).status_code == 404
     services.conversation_update(actor, conversation, is_shared=True)
     page = html(reader, page_of(conversation))
@@ -319,7 +313,7 @@ def test_who_reads_a_shared_one_is_told_whose_it_is_and_cannot_write(actor, conv
 
 def test_viewers_read_and_are_told_that_they_cannot_write(actor):
     viewer = make_actor(Role.VIEWER, team=actor.team)
-    page = html(client_of(viewer), "/chat/")
+    page = html(signed_in(viewer), "/chat/")
     assert "Viewers of the team can read but not write." in page and "data-composer" not in page and "data-new-chat" not in page
 
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 
 from apps.accounts.models import Role
 from apps.chat import services
 from apps.chat.models import AnswerThumb, Conversation, Message
 from apps.common import events
 from apps.common.events import AnswerRated
-from tests.factories import execution_of, make_actor
+from tests.factories import execution_of, make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-def client_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture
@@ -42,7 +35,7 @@ def rate(client, answer, thumb, **more):
 
 
 def test_a_thumb_is_kept_changed_and_taken_back_and_others_hear_of_it(actor, answer, heard):
-    client = client_of(actor)
+    client = signed_in(actor)
     assert rate(client, answer, "up", comment="Good").json()["thumb"] == "up"
     assert rate(client, answer, "down").json()["thumb"] == "down"
     assert AnswerThumb.objects.get().thumb == -1
@@ -57,22 +50,22 @@ def test_a_thumb_is_kept_changed_and_taken_back_and_others_hear_of_it(actor, ans
 
 def test_each_person_has_one_of_their_own(actor, answer, heard):
     mate = make_actor(Role.MEMBER, team=actor.team)
-    assert rate(client_of(mate), answer, "up").status_code == 404
+    assert rate(signed_in(mate), answer, "up").status_code == 404
     Conversation.objects.update(is_shared=True)
-    assert rate(client_of(mate), answer, "up").json()["thumb"] == "up"
-    assert rate(client_of(actor), answer, "down").json()["thumb"] == "down"
-    assert client_of(mate).get(f"/api/messages/{answer.public_id}/").json()["thumb"] == "up"
+    assert rate(signed_in(mate), answer, "up").json()["thumb"] == "up"
+    assert rate(signed_in(actor), answer, "down").json()["thumb"] == "down"
+    assert signed_in(mate).get(f"/api/messages/{answer.public_id}/").json()["thumb"] == "up"
     viewer = make_actor(Role.VIEWER, team=actor.team)
-    assert rate(client_of(viewer), answer, "up").status_code == 403
+    assert rate(signed_in(viewer), answer, "up").status_code == 403
 
 
 @pytest.mark.parametrize("thumb", ["sideways", 1, ""])
 def test_what_is_no_thumb_is_refused(actor, answer, thumb):
-    assert rate(client_of(actor), answer, thumb).status_code == 400
+    assert rate(signed_in(actor), answer, thumb).status_code == 400
 
 
 def test_only_an_answer_that_is_there_is_rated(actor, answer, heard):
-    client = client_of(actor)
+    client = signed_in(actor)
     assert rate(client, answer.parent, "up").status_code == 409
     Message.objects.filter(pk=answer.pk).update(status="streaming")
     assert rate(client, answer, "up").status_code == 409

@@ -100,11 +100,6 @@ handler404 = "apps.common.problems.page_not_found"
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     WORK.clear()
     client = APIClient()

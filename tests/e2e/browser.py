@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.test import Client
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.factories import signed_in
 
 PATIENCE_S = 60  # a machine that is busy with other things takes long
 
@@ -30,8 +31,7 @@ def ready(browser) -> None:
 
 def entered(browser, url: str, actor) -> None:
     """Signs the person in, in a browser that knew nobody."""
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     browser.get(f"{url}/offline/")
     browser.delete_all_cookies()
     browser.execute_script("localStorage.clear(); sessionStorage.clear()")

@@ -1,10 +1,11 @@
-"""One Chromium for each module."""
+"""One Chromium for each module, and who sits before it."""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
+from django.utils import timezone
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
@@ -22,3 +23,19 @@ def chromium():
     browser = webdriver.Chrome(options=options, service=Service(driver_path))
     yield browser
     browser.quit()
+
+
+@pytest.fixture
+def actor(actor):
+    """Whose team has been through the first steps."""
+    actor.team.set_up_at = timezone.now()
+    actor.team.save()
+    return actor
+
+
+@pytest.fixture
+def product(transactional_db):
+    from tests.e2e.served import product_at_work  # not before Django is ready
+
+    with product_at_work() as product:
+        yield product

@@ -6,7 +6,6 @@ Pages are taken from the URL configuration, so that a new one is looked at witho
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from selenium.common.exceptions import TimeoutException
@@ -15,7 +14,7 @@ from apps.accounts.models import Notification
 from tests.architecture.addresses import Address, all_addresses
 from tests.architecture.test_access import aim
 from tests.e2e.browser import wait
-from tests.factories import OBJECTS, make_actor
+from tests.factories import OBJECTS, make_actor, signed_in
 from tests.servers.aimock import TOOLS, installed
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -84,12 +83,6 @@ def url_of(address: Address, actor) -> str | None:
         return aim(address, actor).url
     except AssertionError:  # an object that no factory makes: the access test says so
         return None
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def enter(browser, actor) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.test import Client
-from django.utils import timezone
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -16,7 +14,7 @@ from apps.chat.models import Conversation, Message
 from tests.e2e.attacks import ATTACKS, left_by
 from tests.e2e.browser import PATIENCE_S, find, wait
 from tests.e2e.served import Model, product_at_work
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,14 +28,6 @@ WATCH_WORDS = """
     const look = () => seen.add(document.querySelector("[data-stream]")?.textContent ?? "");
     new MutationObserver(look).observe(document.querySelector("#chat"), {subtree: true, childList: true, characterData: true});
 """
-
-
-@pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
 
 
 @pytest.fixture
@@ -61,8 +51,7 @@ def product(transactional_db, model):
 
 
 def sign_in(browser, product, actor) -> None:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     browser.get(f"{product.url}/sign-in/")
     browser.delete_all_cookies()
     browser.execute_script("localStorage.clear(); sessionStorage.clear()")
@@ -287,8 +276,7 @@ def test_a_draft_survives_a_reload_and_the_end_of_the_session(page, product, act
     page.delete_all_cookies()
     find(page, "[data-text]").send_keys("ght", Keys.ENTER)
     wait(page, lambda _: "You were signed out." in " ".join(texts(page, ".is-pending .turn-state")))
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     page.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
     page.refresh()
     wait(page, lambda _: answers(page) == [ALL, ALL])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from selenium.webdriver.common.by import By
 
 from apps.accounts.models import Role
@@ -11,7 +10,6 @@ from apps.chat.models import Conversation, Message
 from tests.e2e.browser import find, ready, wait
 from tests.e2e.test_chat import (  # noqa: F401 - fixtures among them
     ALL,
-    actor,
     answers,
     asked_and_answered,
     model,
@@ -21,7 +19,7 @@ from tests.e2e.test_chat import (  # noqa: F401 - fixtures among them
     say,
     texts,
 )
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 
 pytestmark = [
     pytest.mark.browser,
@@ -39,8 +37,7 @@ OF_CHATS = "return Object.keys(localStorage).filter((name) => /^orq:(outbox|draf
 
 def become(page, actor) -> None:  # noqa: F811
     """Somebody else signs in in this browser; pages that are open stay as they are."""
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     page.delete_cookie("sessionid")
     page.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
 

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 from selenium.webdriver.common.by import By
 
 from apps.tasks.models import Task
 from tests.e2e.browser import entered, find, ready, wait
-from tests.factories import make_actor, provider_of, task_of
+from tests.factories import provider_of, task_of
 from tests.tasks.scenes import make_cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from selenium.webdriver.common.by import By
 from apps.accounts.models import Notification
 from apps.accounts.notifying import notifications_read, notify
 from tests.e2e.browser import entered, find, ready, wait
-from tests.e2e.served import product_at_work
 from tests.factories import make_actor
 
 pytestmark = [
@@ -29,20 +28,6 @@ Object.defineProperty(Performance.prototype, "timeOrigin", {value: real() + 8640
 window.setInterval = (what, ms) => each(what, ms === 30000 ? 100 : ms);
 window.freshened = 0;
 new MutationObserver((seen) => { window.freshened += seen.length; }).observe(document, {subtree: true, childList: true});"""
-
-
-@pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
-
-
-@pytest.fixture
-def product(transactional_db):
-    with product_at_work() as product:
-        yield product
 
 
 @pytest.fixture

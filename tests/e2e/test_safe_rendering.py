@@ -9,18 +9,15 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.test import Client
-from django.utils import timezone
 from selenium.common.exceptions import TimeoutException
 
 from apps.accounts.notifying import notify
 from apps.tasks.logbook import log_write
 from apps.tasks.models import Subtask, Task
 from tests.e2e.attacks import ATTACKS, SHORT, left_by
-from tests.e2e.browser import find, wait
-from tests.e2e.served import product_at_work
+from tests.e2e.browser import entered, find, wait
 from tests.e2e.test_accessibility import STILL, pages_of
-from tests.factories import OBJECTS, make_actor, task_of
+from tests.factories import OBJECTS, signed_in, task_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -42,27 +39,8 @@ WORDS_IN = ("name", "title", "label", "comment", "text", "message", "summary", "
 
 
 @pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
-
-
-@pytest.fixture
-def product(transactional_db):
-    with product_at_work() as product:
-        yield product
-
-
-@pytest.fixture
 def page(chromium, product, actor):
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    chromium.get(f"{product.url}/sign-in/")
-    chromium.delete_all_cookies()
-    chromium.execute_script("localStorage.clear(); sessionStorage.clear()")
-    chromium.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
+    entered(chromium, product.url, actor)
     yield chromium
     chromium.get("about:blank")
 
@@ -187,8 +165,7 @@ def test_what_comes_while_a_page_is_open_stays_words(page, product, actor):
 
 def test_a_page_of_the_product_allows_no_inline_script_and_no_words_as_code(actor):
     furnish(actor)
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     policies = {address: client.get(address).headers.get("Content-Security-Policy", "") for address in pages_of(actor)}
     assert len(policies) > 50
     for address, policy in policies.items():

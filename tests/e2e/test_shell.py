@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
-from django.utils import timezone
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from apps.accounts.models import Notification
-from tests.e2e.browser import find, wait
-from tests.factories import make_actor, provider_of
+from tests.e2e.browser import entered, find, wait
+from tests.factories import provider_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
-
-
-@pytest.fixture
 def browser(chromium, live_server, actor):
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    chromium.get(f"{live_server.url}/sign-in/")
-    chromium.delete_all_cookies()
-    chromium.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
-    chromium.get_log("browser")
+    entered(chromium, live_server.url, actor)
     return chromium
 
 

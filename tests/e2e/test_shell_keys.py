@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
-from django.utils import timezone
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from apps.chat.models import Conversation
-from tests.e2e.browser import find, wait
-from tests.factories import make_actor
+from tests.e2e.browser import entered, find, ready, wait
+from tests.factories import signed_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TELL = "document.dispatchEvent(new CustomEvent('orq:notification', {detail: arguments[0]}))"
 
 
 @pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
-
-
-@pytest.fixture
 def browser(chromium, live_server, actor):
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    chromium.get(f"{live_server.url}/sign-in/")
-    chromium.delete_all_cookies()
-    chromium.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})
+    entered(chromium, live_server.url, actor)
     chromium.get(f"{live_server.url}/providers/")
     ready(chromium)
     return chromium
-
-
-def ready(browser) -> None:
-    wait(browser, lambda page: page.execute_script("return document.documentElement.dataset.script") == "on")
 
 
 def of_html(browser, name: str) -> str:
@@ -104,8 +86,7 @@ def test_the_palette_changes_the_theme_and_stays_on_the_page(browser, live_serve
 def test_the_theme_is_in_the_page_before_any_script(browser, live_server, actor):
     actor.user.theme = "dark"
     actor.user.save()
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     assert 'data-theme="dark"' in client.get("/providers/").content.decode().partition("<head>")[0]
 
 

@@ -9,12 +9,11 @@ from contextlib import suppress
 
 import pytest
 from django.contrib.sessions.models import Session
-from django.test import Client
 from django.utils import timezone
 from selenium.webdriver.common.by import By
 
 from tests.e2e.browser import find, wait
-from tests.factories import PASSWORD, make_actor, task_of
+from tests.factories import PASSWORD, make_actor, signed_in, task_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 KEPT = """const done = arguments[0]; (async () => {
@@ -23,14 +22,6 @@ KEPT = """const done = arguments[0]; (async () => {
     found[name] = (await (await caches.open(name)).keys()).map((one) => new URL(one.url).pathname);
   }
   return found; })().then(done)"""
-
-
-@pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
 
 
 class Line:
@@ -76,8 +67,7 @@ def server(live_server) -> Iterator[Line]:
 
 
 def enter(browser, url: str, actor) -> None:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
+    client = signed_in(actor)
     browser.get(f"{url}/offline/")
     browser.delete_all_cookies()
     browser.add_cookie({"name": "sessionid", "value": client.cookies["sessionid"].value, "path": "/"})

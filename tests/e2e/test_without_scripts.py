@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 from selenium.webdriver.common.by import By
 
 from apps.accounts.models import Team
 from tests.e2e.browser import entered, find, wait
 from tests.e2e.test_accessibility import pages_of
-from tests.factories import OBJECTS, make_actor, provider_of
+from tests.factories import OBJECTS, provider_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -19,14 +18,6 @@ LOOK = """const main = document.querySelector("main");
 return {words: main ? main.innerText.trim().length : 0, title: document.title,
   heading: [...document.querySelectorAll("h1, h2")].filter((one) => one.checkVisibility({visibilityProperty: true})).length,
   busy: [...document.querySelectorAll("main [aria-busy=true]")].length}"""
-
-
-@pytest.fixture
-def actor():
-    actor = make_actor()
-    actor.team.set_up_at = timezone.now()
-    actor.team.save()
-    return actor
 
 
 @pytest.fixture

@@ -9,26 +9,15 @@ from django.utils import translation
 from apps.accounts.models import Role
 from apps.knowledge import seeds, selectors, services
 from apps.knowledge.models import Template
-from tests.factories import make_actor, template_of
+from tests.factories import make_actor, signed_in, template_of
 
 pytestmark = pytest.mark.django_db
 BODY = "Say {{word}} {{times}} times, {{ tone }}.\nThen {{word}} again."
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-def client_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
 def client(actor) -> Client:
-    return client_of(actor)
+    return signed_in(actor)
 
 
 def post(client, url, data=None):
@@ -124,7 +113,7 @@ def test_a_short_name_is_there_once_in_a_team_and_free_again_after_a_deletion(cl
     made(client)
     back = post(client, f"/api/templates/{row['id']}/restore/")
     assert back.status_code == 400
-    assert made(client_of(make_actor()))["slug"] == "say-it"
+    assert made(signed_in(make_actor()))["slug"] == "say-it"
 
 
 def test_it_is_found_by_words_and_by_category(client):
@@ -162,7 +151,7 @@ def test_every_shipped_one_can_be_filled_in_in_both_languages():
 def test_they_are_carried_elsewhere_as_a_file(client):
     made(client)
     file = client.get("/api/templates/export/").json()
-    there = client_of(make_actor())
+    there = signed_in(make_actor())
     for slug in ("say-it", "say-it-2"):
         assert [row["slug"] for row in post(there, "/api/templates/import/", file).json()] == [slug]
     broken = {**file, "templates": [*file["templates"], {"name": "No text"}]}
@@ -174,7 +163,7 @@ def test_viewers_fill_in_and_members_change_only_their_own():
     owner = make_actor()
     row = template_of(owner)
     url = f"/api/templates/{row.public_id}/"
-    viewer, member = (client_of(make_actor(role, team=owner.team)) for role in (Role.VIEWER, Role.MEMBER))
+    viewer, member = (signed_in(make_actor(role, team=owner.team)) for role in (Role.VIEWER, Role.MEMBER))
     assert post(viewer, f"{url}render/", {"values": {"word": "yes"}}).json()["text"] == "Say yes."
     assert post(viewer, "/api/templates/", {"name": "x", "body": "y"}).status_code == 403
     assert member.patch(url, {"name": "x"}, content_type="application/json").status_code == 403

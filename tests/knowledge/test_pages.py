@@ -11,26 +11,15 @@ from django.test import Client
 from apps.accounts.models import Role
 from apps.knowledge import seeds, selectors, services
 from apps.knowledge.models import Template
-from tests.factories import make_actor, template_of
+from tests.factories import make_actor, signed_in, template_of
 
 pytestmark = pytest.mark.django_db
 VARIABLE = {"name": "word", "kind": "text", "label": "A word", "default": "hello", "choices": "", "optional": "no"}
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-def client_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-@pytest.fixture
 def client(actor) -> Client:
-    return client_of(actor)
+    return signed_in(actor)
 
 
 def form(*variables, **more):
@@ -113,16 +102,16 @@ def test_they_are_taken_along_as_a_file(client, actor):
     assert "attachment" in file["Content-Disposition"]
     there = make_actor()
     upload = SimpleUploadedFile("templates.json", file.content, "application/json")
-    client_of(there).post("/templates/import/", {"file": upload})
+    signed_in(there).post("/templates/import/", {"file": upload})
     assert Template.objects.get(team=there.team).name == "Secret template"
     for broken in (b"no json", json.dumps({"templates": [1]}).encode(), b"[" * 100_000):
-        page = client_of(there).post("/templates/import/", {"file": SimpleUploadedFile("x", broken)}, follow=True)
+        page = signed_in(there).post("/templates/import/", {"file": SimpleUploadedFile("x", broken)}, follow=True)
         assert "no file of templates" in page.content.decode()
 
 
 def test_viewers_fill_in_and_are_offered_nothing_else(actor):
     row = template_of(actor)
-    viewer = client_of(make_actor(Role.VIEWER, team=actor.team))
+    viewer = signed_in(make_actor(Role.VIEWER, team=actor.team))
     assert "/templates/new/" not in viewer.get("/templates/").content.decode()
     assert "Delete this template" not in viewer.get(f"/templates/{row.public_id}/").content.decode()
     assert viewer.post("/templates/new/", form()).status_code == 403
@@ -135,7 +124,7 @@ def test_sixty_templates_stand_on_two_pages_and_ticked_ones_are_deleted_together
     second = client.get("/templates/" + first.context["next"])
     assert [len(page.context["rows"]) for page in (first, second)] == [50, 10]
     foreign = template_of(make_actor())
-    member = client_of(make_actor(Role.MEMBER, team=actor.team))
+    member = signed_in(make_actor(Role.MEMBER, team=actor.team))
     body = {"deed": "delete", "id": [str(row.public_id) for row in (rows[0], foreign)]}
     member.post("/templates/bulk/", body)
     assert not Template.objects.exclude(deleted_at=None).exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import Role
@@ -15,7 +14,7 @@ from apps.providers.models import AIModel, CreditUsage, Provider
 from apps.providers.services import builtin_ensure
 from apps.tasks.models import Task
 from orquestrador import wizard
-from tests.factories import make_actor, model_of
+from tests.factories import make_actor, model_of, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -37,12 +36,6 @@ def a_sample(monkeypatch):
 @pytest.fixture
 def client(actor):
     return signed_in(actor)
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 class OneAnswer:

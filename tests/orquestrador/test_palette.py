@@ -17,16 +17,10 @@ from apps.knowledge.models import Template
 from apps.providers.models import AIModel
 from apps.tasks.charts import daily_charts
 from apps.tasks.models import Task
-from tests.factories import make_actor, model_of, provider_of, task_of
+from tests.factories import make_actor, model_of, provider_of, signed_in, task_of
 
 pytestmark = pytest.mark.django_db
 MOST_MS = 60
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def titles(client: Client, query: str = "", kind: str = "") -> list[str]:

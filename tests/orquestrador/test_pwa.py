@@ -12,16 +12,10 @@ from PIL import Image
 
 from apps.accounts.middleware import PERSON_HEADER
 from orquestrador.pwa import SHELL_FILES
-from tests.factories import make_actor, task_of
+from tests.factories import make_actor, signed_in, task_of
 
 pytestmark = pytest.mark.django_db
 STATIC = Path(settings.BASE_DIR) / "static"
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def test_the_worker_may_serve_the_whole_site_and_is_asked_for_anew():

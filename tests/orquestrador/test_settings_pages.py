@@ -5,19 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.test import Client
 
 from apps.accounts.models import Role
 from apps.tasks.models import RoutingSettings
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def origin_of(html: str, name: str) -> str:

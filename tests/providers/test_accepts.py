@@ -219,13 +219,6 @@ async def test_a_server_that_refuses_it_both_ways_is_not_asked_for_ever():
 
 
 @pytest.fixture
-def actor(db):
-    from tests.factories import make_actor
-
-    return make_actor()
-
-
-@pytest.fixture
 def openai(actor):
     return make_provider(actor, kind="openai", base_url="")
 

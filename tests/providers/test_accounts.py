@@ -117,11 +117,6 @@ async def test_an_answer_that_tells_nothing_is_never_read_as_a_sum(vendor, scrip
 
 # ── Keeping it ────────────────────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture
-def actor(db):
-    return make_actor()
-
-
-@pytest.fixture
 def api(actor):
     client = APIClient()
     client.force_authenticate(actor.user)

@@ -27,11 +27,6 @@ def client_of(actor):
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     return client_of(actor)
 

@@ -6,21 +6,15 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from apps.accounts.models import Role
 from apps.providers import services
 from apps.providers.models import Budget
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def actor():
-    return make_actor()
 
 
 @pytest.fixture
@@ -31,12 +25,6 @@ def member(actor):
 def api_of(actor) -> APIClient:
     client = APIClient()
     client.force_login(actor.user)
-    return client
-
-
-def browser_of(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
     return client
 
 
@@ -128,7 +116,7 @@ def test_the_page_shows_how_each_budget_stands(actor, member, django_assert_num_
     set_budget(actor, "5", name="Trial", is_active=False)
     Budget.objects.filter(scope="team", name="").update(spent_usd=Decimal("8.5"))
     Budget.objects.filter(scope="person").update(spent_usd=Decimal("1"))
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get("/")
     with django_assert_num_queries(6):
         html = browser.get("/budgets/").content.decode()
@@ -138,12 +126,12 @@ def test_the_page_shows_how_each_budget_stands(actor, member, django_assert_num_
 
 
 def test_without_a_budget_the_page_says_what_one_is_for(member):
-    html = browser_of(member).get("/budgets/").content.decode()
+    html = signed_in(member).get("/budgets/").content.decode()
     assert "No budget yet" in html and "Set a budget" in html
 
 
 def test_an_admin_sets_changes_and_deletes_a_budget(actor, member):
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     form = browser.get("/budgets/new/").content.decode()
     assert "The whole team" in form and str(member.user) in form
     given = {"period": "day", "limit_usd": "2.50", "alert_percent": "90", "name": "", "is_active": "on"}
@@ -161,14 +149,14 @@ def test_an_admin_sets_changes_and_deletes_a_budget(actor, member):
 
 
 def test_a_wrong_limit_is_said_beside_its_field_and_nothing_is_saved(actor):
-    answer = browser_of(actor).post("/budgets/new/", {"whose": "team", "period": "day", "limit_usd": "-3", "alert_percent": "80"})
+    answer = signed_in(actor).post("/budgets/new/", {"whose": "team", "period": "day", "limit_usd": "-3", "alert_percent": "80"})
     assert answer.status_code == 400
     assert 'id="id_limit_usd_error"' in answer.content.decode()
     assert not Budget.objects.exists()
 
 
 def test_members_choose_among_themselves_alone(actor, member):
-    browser = browser_of(member)
+    browser = signed_in(member)
     form = browser.get("/budgets/new/").content.decode()
     assert "The whole team" not in form and str(actor.user) not in form
     given = {"period": "day", "limit_usd": "1", "alert_percent": "80", "is_active": "on"}
@@ -179,7 +167,7 @@ def test_members_choose_among_themselves_alone(actor, member):
 def test_a_member_reads_what_an_admin_set_for_them_without_buttons(actor, member):
     budget = set_budget(actor, scope="person", person=member.user)
     url = reverse("providers:budget_edit", args=[budget.public_id])
-    browser = browser_of(member)
+    browser = signed_in(member)
     html = browser.get(url).content.decode()
     assert "Only an admin of the team can change it." in html and "<form class=" not in html
     assert browser.post(url, {"period": "day", "limit_usd": "99", "alert_percent": "80", "is_active": "on"}).status_code == 403
@@ -189,6 +177,6 @@ def test_a_member_reads_what_an_admin_set_for_them_without_buttons(actor, member
 
 def test_viewers_are_told_that_they_cannot_set_any(actor):
     viewer = make_actor(Role.VIEWER, team=actor.team)
-    browser = browser_of(viewer)
+    browser = signed_in(viewer)
     assert "Set a budget" not in browser.get("/budgets/").content.decode()
     assert browser.get("/budgets/new/").status_code == 403

@@ -20,7 +20,7 @@ from django.utils import timezone
 from apps.providers import services
 from apps.providers.errors import OverBudget
 from apps.providers.models import AIModel, Budget, CreditUsage, Reservation
-from tests.factories import make_actor, provider_of
+from tests.factories import provider_of
 from tests.providers.rows import make_model
 from tests.providers.spender import _one_call
 
@@ -36,11 +36,6 @@ def vendor(actor):
     provider.is_local = False
     provider.save()
     return provider
-
-
-@pytest.fixture
-def actor():
-    return make_actor()
 
 
 @pytest.fixture

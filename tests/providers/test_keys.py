@@ -36,11 +36,6 @@ REFUSED = whole(JSON, json.dumps({"error": {"message": f"Incorrect key {SECRET}"
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def api(actor):
     client = APIClient()
     client.force_authenticate(actor.user)

@@ -20,11 +20,6 @@ DOWNLOADS = "/api/models/downloads/"
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     client = APIClient()
     client.force_login(actor.user)

@@ -37,11 +37,6 @@ refresh = async_to_sync(services.listings_refresh)
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     client = APIClient()
     client.force_login(actor.user)

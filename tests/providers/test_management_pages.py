@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import Role
@@ -19,7 +18,7 @@ from apps.providers import memory, selectors, services
 from apps.providers.memory import Space
 from apps.providers.models import AIModel, CallSlot, ModelLoad
 from apps.providers.services.states import state_mark
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 from tests.providers.rows import make_model, make_provider
 from tests.servers.lmstudio import lmstudio
 from tests.tasks.test_consumers import ask, connect, heard, session_cookie  # noqa: F401 - a fixture and its words
@@ -35,11 +34,6 @@ def room(monkeypatch):
     monkeypatch.setattr(memory, "machine_memory", lambda: space["ram"])
     monkeypatch.setattr(memory, "gpus", lambda: space["gpus"])
     return space
-
-
-@pytest.fixture
-def actor():
-    return make_actor()
 
 
 @pytest.fixture
@@ -60,12 +54,6 @@ def model(actor, server):
     provider = make_provider(actor, kind="lmstudio", base_url=server.url)
     async_to_sync(services.models_sync)(actor, provider)
     return provider.models.get(key="qwen/qwen3-8b")
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def html(answer) -> str:

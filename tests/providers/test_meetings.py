@@ -29,11 +29,6 @@ SPENT = Usage(input_tokens=1_000_000)
 
 
 @pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-@pytest.fixture
 def model(actor: Actor) -> AIModel:
     row = make_model(actor, make_provider(actor, api_key="sk-not-a-real-key"), price_input=Decimal(1), price_output=Decimal(1))
     Provider.objects.update(is_local=False)

@@ -11,22 +11,15 @@ from django.test import Client
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.providers.models import AIModel, ModelDiscovery, ModelDownload
-from tests.factories import discovery_of, download_of, make_actor, model_of
+from tests.factories import discovery_of, download_of, make_actor, model_of, signed_in
 
 pytestmark = pytest.mark.django_db
 LIST, BULK = "/models/", "/models/bulk/"
 
 
 @pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-@pytest.fixture
 def browser(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
+    return signed_in(actor)
 
 
 def model(actor: Actor, name: str, **about: object) -> AIModel:

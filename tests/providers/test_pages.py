@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import Role
@@ -12,26 +11,15 @@ from apps.providers.contract import CheckResult
 from apps.providers.models import AIModel, Provider
 from apps.providers.presets import choices
 from apps.providers.services import builtin_ensure
-from tests.factories import make_actor, model_of, provider_of
+from tests.factories import make_actor, model_of, provider_of, signed_in
 
 pytestmark = pytest.mark.django_db
 SILENT = "http://127.0.0.1:9/v1"
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     return signed_in(actor)
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def test_every_preset_has_a_form_that_asks_what_it_needs(client):

@@ -14,7 +14,6 @@ from apps.providers import prices, services
 from apps.providers.models import AIModel
 from apps.providers.prices import book, refresh
 from apps.providers.prices.layouts import UnusableFile, read
-from tests.factories import make_actor
 from tests.providers.rows import make_model, make_provider
 from tests.servers.bytes_server import BytesServer, reply, whole
 
@@ -25,11 +24,6 @@ TODAY = "2026-12-01"
 def home(tmp_path, settings):
     settings.ORQ_HOME = tmp_path
     return tmp_path
-
-
-@pytest.fixture
-def actor(db):
-    return make_actor()
 
 
 def ours(**changes) -> dict:

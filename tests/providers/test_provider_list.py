@@ -13,22 +13,15 @@ from apps.accounts.models import Role
 from apps.providers.contract import CheckResult
 from apps.providers.models import Provider
 from apps.providers.services import providers as provider_services
-from tests.factories import make_actor, provider_of
+from tests.factories import make_actor, provider_of, signed_in
 
 pytestmark = pytest.mark.django_db
 LIST, BULK = "/providers/", "/providers/bulk/"
 
 
 @pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-@pytest.fixture
 def browser(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
+    return signed_in(actor)
 
 
 def provider(actor: Actor, name: str, **about: object) -> Provider:

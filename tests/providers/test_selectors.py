@@ -17,11 +17,6 @@ from tests.providers.rows import make_model, make_provider
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def actor():
-    return make_actor()
-
-
 def keys(models):
     return [model.key for model in models]
 

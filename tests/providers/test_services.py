@@ -32,11 +32,6 @@ check = async_to_sync(services.provider_check)
 sync = async_to_sync(services.models_sync)
 
 
-@pytest.fixture
-def actor():
-    return make_actor()
-
-
 def fields_of(caught):
     return {error["field"] for error in caught.value.errors}
 

@@ -7,26 +7,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Membership, Role
 from apps.providers.models import Budget, CreditUsage, ExternalAccount, ProviderKey
-from tests.factories import account_of, make_actor, provider_of, specialized_ai_of
+from tests.factories import account_of, make_actor, provider_of, signed_in, specialized_ai_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-def browser_of(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
 
 
 def key_of(actor: Actor, name: str, kind: str = "openai") -> ProviderKey:
@@ -42,7 +30,7 @@ def test_keys_are_found_by_words_and_by_vendor(actor: Actor, django_assert_max_n
     for n in range(55):
         key_of(actor, f"Key {n:02}")
     key_of(actor, "Claude of Ana", "anthropic")
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get("/api-keys/")
     with django_assert_max_num_queries(11):
         first = browser.get("/api-keys/?vendor=openai")
@@ -57,7 +45,7 @@ def test_ticked_keys_are_deleted_once_the_word_was_typed_and_their_providers_hav
     used, spare, kept = (key_of(actor, name) for name in ("Used", "Spare", "Kept"))
     provider = provider_of(actor)
     type(provider).objects.filter(pk=provider.pk).update(key=used)
-    browser, body = browser_of(actor), {"id": [str(used.public_id), str(spare.public_id)], "deed": "delete"}
+    browser, body = signed_in(actor), {"id": [str(used.public_id), str(spare.public_id)], "deed": "delete"}
     browser.post("/api-keys/bulk/", body)
     assert ProviderKey.objects.count() == 3
     assert "2 keys were deleted" in browser.post("/api-keys/bulk/", {**body, "typed": "Delete"}, follow=True).content.decode()
@@ -71,12 +59,12 @@ def test_the_keys_of_others_stay(actor: Actor) -> None:
     mine = key_of(member, "Mine")
     everything = {"deed": "delete", "typed": "delete", "all": "1", "query": ""}
     viewer = make_actor(Role.VIEWER, team=actor.team)
-    assert browser_of(viewer).post("/api-keys/bulk/", everything).status_code == 403
+    assert signed_in(viewer).post("/api-keys/bulk/", everything).status_code == 403
     assert ProviderKey.objects.count() == 3
     ids = [str(key.public_id) for key in (foreign, of_admin, mine)]
-    said = browser_of(member).post("/api-keys/bulk/", {"id": ids, "deed": "delete", "typed": "delete"}, follow=True)
+    said = signed_in(member).post("/api-keys/bulk/", {"id": ids, "deed": "delete", "typed": "delete"}, follow=True)
     assert "not there any more" in said.content.decode() and "or an admin, can change it" in said.content.decode()
-    browser_of(member).post("/api-keys/bulk/", everything)
+    signed_in(member).post("/api-keys/bulk/", everything)
     assert set(ProviderKey.objects.all()) == {foreign, of_admin}
 
 
@@ -85,7 +73,7 @@ def test_budgets_are_found_by_scope_and_person_over_pages(actor: Actor, django_a
     for n in range(55):
         budget_of(actor, f"Person {n:02}", "person", member.user if n % 2 else actor.user)
     budget_of(actor, "All of us")
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get("/budgets/")
     with django_assert_max_num_queries(11):
         first = browser.get("/budgets/")
@@ -103,14 +91,14 @@ def test_the_file_of_budgets_has_what_the_actor_may_see(actor: Actor) -> None:
     budget_of(actor, "Of the member", "person", member.user)
     budget_of(make_actor(), "Foreign")
     for who, names in ((actor, ["All of us", "Of the member"]), (member, ["Of the member"])):
-        said = b"".join(browser_of(who).get("/budgets/export/?format=csv").streaming_content).decode("utf-8-sig")
+        said = b"".join(signed_in(who).get("/budgets/export/?format=csv").streaming_content).decode("utf-8-sig")
         rows = list(csv.DictReader(said.splitlines()))
         assert [row["name"] for row in rows] == names and float(rows[0]["left_usd"]) == 10
 
 
 def test_specialized_ais_are_found_switched_and_deleted_together(actor: Actor, django_assert_max_num_queries) -> None:
     rows = [specialized_ai_of(actor) for _ in range(3)]
-    foreign, url, browser = specialized_ai_of(make_actor()), "/specialized-ais/", browser_of(actor)
+    foreign, url, browser = specialized_ai_of(make_actor()), "/specialized-ais/", signed_in(actor)
     browser.get(url)
     with django_assert_max_num_queries(11):
         found = browser.get(url + "?state=on&search=" + rows[0].name.replace(" ", "+")).context["rows"]
@@ -122,14 +110,14 @@ def test_specialized_ais_are_found_switched_and_deleted_together(actor: Actor, d
     browser.post(url + "bulk/", {"all": "1", "query": "?state=off", "deed": "delete"})
     foreign.refresh_from_db()
     assert list(browser.get(url).context["rows"]) == [rows[2]] and foreign.is_active and foreign.deleted_at is None
-    viewer = browser_of(make_actor(Role.VIEWER, team=actor.team))
+    viewer = signed_in(make_actor(Role.VIEWER, team=actor.team))
     assert viewer.post(url + "bulk/", {"id": ticked, "deed": "off"}).status_code == 403
 
 
 def test_the_people_of_a_team_are_found_by_words_and_role(actor: Actor, django_assert_max_num_queries) -> None:
     member = make_actor(Role.MEMBER, team=actor.team)
     make_actor()
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get("/settings/team/")
     with django_assert_max_num_queries(11):
         of_role = browser.get("/settings/team/?role=member").context["members"]
@@ -141,7 +129,7 @@ def test_the_people_of_a_team_are_found_by_words_and_role(actor: Actor, django_a
 
 def test_ticked_budgets_are_taken_out_of_force_deleted_and_brought_back_with_what_was_spent(actor: Actor) -> None:
     one, other = budget_of(actor, "One"), budget_of(actor, "Other", "person", actor.user)
-    foreign, browser = budget_of(make_actor(), "Foreign"), browser_of(actor)
+    foreign, browser = budget_of(make_actor(), "Foreign"), signed_in(actor)
     body = {"id": [str(row.public_id) for row in (one, foreign)]}
     said = browser.post("/budgets/bulk/", {**body, "deed": "off"}, follow=True).content.decode()
     assert "1 budget is no longer in force" in said and "not there any more" in said
@@ -158,7 +146,7 @@ def test_ticked_budgets_are_taken_out_of_force_deleted_and_brought_back_with_wha
 
 
 def test_a_budget_is_deleted_on_its_page_and_brought_back_only_by_who_may_change_it(actor: Actor) -> None:
-    row, browser = budget_of(actor, "Ours"), browser_of(actor)
+    row, browser = budget_of(actor, "Ours"), signed_in(actor)
     page = browser.post(f"/budgets/{row.public_id}/delete/", follow=True)
     undo = {"moment": page.context["undo"].moment}
     Membership.objects.filter(user=actor.user).update(role=Role.MEMBER)
@@ -166,7 +154,7 @@ def test_a_budget_is_deleted_on_its_page_and_brought_back_only_by_who_may_change
 
 
 def test_what_was_deleted_does_not_come_back_in_another_team_or_where_its_key_is_gone(actor: Actor) -> None:
-    browser, key = browser_of(actor), key_of(actor, "Key")
+    browser, key = signed_in(actor), key_of(actor, "Key")
     row = account_of(actor)
     ExternalAccount.objects.filter(pk=row.pk).update(key=key)
     page = browser.post(f"/external-accounts/{row.public_id}/delete/", follow=True)
@@ -179,7 +167,7 @@ def test_what_was_deleted_does_not_come_back_in_another_team_or_where_its_key_is
 def test_accounts_are_found_removed_together_brought_back_and_exported(actor: Actor, django_assert_max_num_queries) -> None:
     one, other, foreign = account_of(actor), account_of(actor), account_of(make_actor())
     ExternalAccount.objects.filter(pk=one.pk).update(name="Credit of Ana", vendor="openrouter")
-    browser, url = browser_of(actor), "/external-accounts/"
+    browser, url = signed_in(actor), "/external-accounts/"
     browser.get(url)
     with django_assert_max_num_queries(11):
         found = browser.get(url + "?search=ana+credit").context["accounts"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from apps.accounts import services as accounts
@@ -11,7 +10,7 @@ from apps.common.errors import BadInput, NotAllowed, NotFound
 from apps.providers import selectors, services
 from apps.providers.models import ModelRating, SpecializedAI
 from apps.providers.services.ratings import liking_of
-from tests.factories import make_actor
+from tests.factories import make_actor, signed_in
 from tests.providers.rows import make_model
 
 pytestmark = pytest.mark.django_db
@@ -19,19 +18,8 @@ FIVE = {"researcher", "developer", "writer", "analyst", "reviewer"}
 
 
 @pytest.fixture
-def actor():
-    return make_actor()
-
-
-@pytest.fixture
 def client(actor):
     return signed_in(actor)
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def made(actor, **more) -> SpecializedAI:

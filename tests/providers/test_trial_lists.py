@@ -7,28 +7,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.providers import services
 from apps.providers.models import Benchmark, BenchmarkAnswer, Comparison, ComparisonAnswer
-from tests.factories import benchmark_of, comparison_of, make_actor
+from tests.factories import benchmark_of, comparison_of, make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
 COMPARE, ALL = "/models/compare/", "/models/benchmarks/"
-
-
-@pytest.fixture
-def actor() -> Actor:
-    return make_actor()
-
-
-def browser_of(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
 
 
 def comparison(actor: Actor, prompt: str, cost: str | None = None, **about: object) -> Comparison:
@@ -51,7 +39,7 @@ def test_comparisons_are_found_by_words_state_and_person_over_pages(actor: Actor
     member = make_actor(Role.MEMBER, team=actor.team)
     comparison(member, "Count to ten", status="failed")
     comparison(make_actor(), "Write ode of strangers")
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     browser.get(COMPARE)
     with django_assert_max_num_queries(11):
         first = browser.get(COMPARE + "?search=sea+ode")
@@ -61,7 +49,7 @@ def test_comparisons_are_found_by_words_state_and_person_over_pages(actor: Actor
     assert prompts(browser.get(COMPARE + second.context["previous"])) == prompts(first)
     assert (
         prompts(browser.get(COMPARE + "?status=failed"))
-        == prompts(browser_of(member).get(COMPARE + "?mine=1"))
+        == prompts(signed_in(member).get(COMPARE + "?mine=1"))
         == ["Count to ten"]
     )
     assert "No comparison matches" in browser.get(COMPARE + "?search=desert").content.decode()
@@ -70,7 +58,7 @@ def test_comparisons_are_found_by_words_state_and_person_over_pages(actor: Actor
 def test_comparisons_are_ordered_by_age_and_by_cost_also_where_it_is_unknown(actor: Actor) -> None:
     for prompt, cost in (("cheap", "0.01"), ("unknown", None), ("dear", "2"), ("middling", "0.5")):
         comparison(actor, prompt, cost)
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     assert prompts(browser.get(COMPARE + "?order=dearest")) == ["dear", "middling", "cheap", "unknown"]
     assert prompts(browser.get(COMPARE + "?order=oldest")) == ["cheap", "unknown", "dear", "middling"]
     assert prompts(browser.get(COMPARE + "?order=nonsense")) == ["middling", "dear", "unknown", "cheap"]
@@ -83,7 +71,7 @@ def test_benchmarks_of_all_models_are_ordered_by_how_much_was_right(actor: Actor
         for n in range(0 if right is None else 4):
             BenchmarkAnswer.objects.create(benchmark=row, question=f"q{n}", round=1, status="done", is_correct=n < (right or 0))
         found[right] = row.public_id
-    foreign, browser = benchmark_of(make_actor()), browser_of(actor)
+    foreign, browser = benchmark_of(make_actor()), signed_in(actor)
     browser.get(ALL)
     with django_assert_max_num_queries(11):
         page = browser.get(ALL + "?order=right")
@@ -97,17 +85,17 @@ def test_benchmarks_of_all_models_are_ordered_by_how_much_was_right(actor: Actor
 
 
 def test_ticked_comparisons_are_deleted_and_brought_back(actor: Actor) -> None:
-    browser, member = browser_of(actor), make_actor(Role.MEMBER, team=actor.team)
+    browser, member = signed_in(actor), make_actor(Role.MEMBER, team=actor.team)
     mine, other, foreign = comparison_of(actor), comparison_of(actor), comparison_of(make_actor())
     body = {"deed": "delete", "id": [str(mine.public_id), str(foreign.public_id)]}
-    said = browser_of(member).post(COMPARE + "bulk/", body, follow=True).content.decode()
+    said = signed_in(member).post(COMPARE + "bulk/", body, follow=True).content.decode()
     assert "or an admin, can change it" in said and not Comparison.objects.exclude(deleted_at=None).exists()
     page = browser.post(COMPARE + "bulk/", body, follow=True)
     assert "1 was deleted." in page.content.decode() and "not there any more" in page.content.decode()
     assert set(Comparison.objects.filter(deleted_at=None)) == {other, foreign}
     assert browser.get(f"{COMPARE}{mine.public_id}/").status_code == 404
     moment = page.context["undo"].moment
-    browser_of(member).post(COMPARE + "undo/", {"moment": moment})
+    signed_in(member).post(COMPARE + "undo/", {"moment": moment})
     assert Comparison.objects.exclude(deleted_at=None).get() == mine
     assert "is back" in browser.post(COMPARE + "undo/", {"moment": moment}, follow=True).content.decode()
     assert browser.get(COMPARE).context["undo"] is None and browser.get(f"{COMPARE}{mine.public_id}/").status_code == 200
@@ -115,7 +103,7 @@ def test_ticked_comparisons_are_deleted_and_brought_back(actor: Actor) -> None:
 
 def test_ticked_benchmarks_of_one_model_and_of_all_are_deleted_and_brought_back(actor: Actor) -> None:
     one, another = benchmark_of(actor), benchmark_of(actor)
-    browser, url = browser_of(actor), f"/models/{one.model.public_id}/benchmark/"
+    browser, url = signed_in(actor), f"/models/{one.model.public_id}/benchmark/"
     everything = {"deed": "delete", "all": "1", "query": ""}
     page = browser.post(url + "bulk/", everything, follow=True)
     assert list(Benchmark.objects.filter(deleted_at=None)) == [another] and page.context["undo"].number == 1
@@ -141,7 +129,7 @@ def test_the_files_have_what_the_filters_leave(actor: Actor) -> None:
     comparison(actor, "=danger()", "0.25")
     comparison(actor, "Another", "1")
     benchmark_of(actor)
-    browser = browser_of(actor)
+    browser = signed_in(actor)
     said = b"".join(browser.get(COMPARE + "export/?search=danger&format=csv").streaming_content).decode("utf-8-sig")
     (row,) = csv.DictReader(said.splitlines())
     assert (row["prompt"], row["models"]) == ("'=danger()", '["m1", "m2"]')

@@ -20,11 +20,6 @@ from tests.providers.rows import make_model, make_provider
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def actor():
-    return make_actor()
-
-
 def priced(actor, **more):
     given = {"price_input": Decimal("0.15"), "price_output": Decimal("0.6"), "price_cached": Decimal("0.075")}
     return make_model(actor, make_provider(actor, is_local=False), **{**given, **more})

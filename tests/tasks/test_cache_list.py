@@ -15,7 +15,7 @@ from django.utils import timezone
 from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.tasks.models import AuditLog, CachedAnswer
-from tests.factories import cached_of, make_actor
+from tests.factories import cached_of, make_actor, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -30,12 +30,6 @@ def kept(actor: Actor, prompt: str, **fields: Any) -> CachedAnswer:
 
 def prompts(browser: Client, query: str = "") -> list[str]:
     return [entry["prompt"] for entry in browser.get(reverse("tasks:cache") + query).context["entries"]]
-
-
-def browser_of(actor: Actor) -> Client:
-    browser = Client()
-    browser.force_login(actor.user)
-    return browser
 
 
 def bulk(browser: Client, **body: Any) -> str:
@@ -63,10 +57,10 @@ def test_the_answers_of_others_stay(actor: Actor, stranger: Actor) -> None:
     member, viewer = make_actor(Role.MEMBER, team=actor.team), make_actor(Role.VIEWER, team=actor.team)
     foreign, shared = kept(stranger, "Foreign"), kept(actor, "Shared", scope=f"team:{actor.team.pk}")
     mine = kept(member, "Mine")
-    assert "or an admin, can change it" in bulk(browser_of(member), id=[str(foreign.public_id), str(shared.public_id)])
-    bulk(browser_of(member), all="1", query="")
+    assert "or an admin, can change it" in bulk(signed_in(member), id=[str(foreign.public_id), str(shared.public_id)])
+    bulk(signed_in(member), all="1", query="")
     assert set(CachedAnswer.objects.all()) == {foreign, shared} and mine.pk
-    assert browser_of(viewer).post(reverse("tasks:cache_bulk"), {"deed": "remove", "all": "1"}).status_code == 403
+    assert signed_in(viewer).post(reverse("tasks:cache_bulk"), {"deed": "remove", "all": "1"}).status_code == 403
 
 
 def logged(actor: Actor, number: int, **fields: Any) -> AuditLog:
@@ -98,4 +92,4 @@ def test_the_log_as_a_file_has_its_hashes_and_is_for_admins(browser: Client, act
     assert (row["number"], row["actor"], row["hash"], json.loads(row["data"])) == ("2", "Ana", f"{2:064x}", {"a": 1})
     rows = json.loads(b"".join(browser.get(url + "?format=json").streaming_content))
     assert [row["number"] for row in rows] == [2, 1]
-    assert browser_of(make_actor(Role.MEMBER, team=actor.team)).get(url).status_code == 403
+    assert signed_in(make_actor(Role.MEMBER, team=actor.team)).get(url).status_code == 403

@@ -15,6 +15,7 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.providers.models import AIModel, ModelRating, SpecializedAI
 from apps.tasks.models import EscalationRule
+from tests.factories import signed_in
 from tests.tasks import scenes
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +30,6 @@ def exported(browser: Client, name: str, **asked: str) -> bytes:
     return b"".join(browser.get(reverse(name), asked).streaming_content)
 
 
-def browser_of(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
-
-
 def test_rules_of_one_team_become_those_of_another(browser: Client, actor: Actor, stranger: Actor, cast: scenes.Cast) -> None:
     scenes.make_cast(stranger)
     EscalationRule.objects.create(
@@ -43,7 +38,7 @@ def test_rules_of_one_team_become_those_of_another(browser: Client, actor: Actor
     EscalationRule.objects.create(team=actor.team, owner=actor.user, name="Slow", trigger="timeout", priority=5, is_active=False)
     for format in ("json", "csv"):
         file = file_of(exported(browser, "tasks:rules_export", format=format), f"x.{format}")
-        answer = browser_of(stranger).post(reverse("tasks:rules_import"), file)
+        answer = signed_in(stranger).post(reverse("tasks:rules_import"), file)
         assert answer.status_code == 302, answer.content.decode()
         theirs = {rule.name: rule for rule in EscalationRule.objects.filter(team=stranger.team)}
         assert set(theirs) == {"To the top", "Slow"}
@@ -81,7 +76,7 @@ def test_too_many_rows_are_refused(browser: Client) -> None:
 
 def test_members_do_not_import_rules(actor: Actor) -> None:
     member = scenes.make_actor("rui@example.org", team=actor.team, role=Role.MEMBER)
-    answer = browser_of(member).post(reverse("tasks:rules_import"), file_of([{"name": "Good", "trigger": "error"}]))
+    answer = signed_in(member).post(reverse("tasks:rules_import"), file_of([{"name": "Good", "trigger": "error"}]))
     assert answer.status_code == 403
 
 
@@ -99,7 +94,7 @@ def test_specialized_ais_travel_with_their_models_by_name(
     )
     row.links.create(model=cast.author, position=1)
     text = exported(browser, "providers:specialized_export", format="json")
-    there = browser_of(stranger)
+    there = signed_in(stranger)
     assert there.post(reverse("providers:specialized_import"), file_of(text)).status_code == 400  # its models are missing there
     assert not SpecializedAI.objects.filter(team=stranger.team, name="Lawyer").exists()
     scenes.make_cast(stranger)
@@ -140,7 +135,7 @@ def test_specialized_ais_come_back_from_the_table_that_was_exported(
     row = SpecializedAI.objects.create(owner=actor.user, team=actor.team, name="Lawyer", is_active=False, **about)
     row.links.create(model=cast.author, position=1)
     table = exported(browser, "providers:specialized_export", format="csv", search="lawyer")
-    answer = browser_of(stranger).post(reverse("providers:specialized_import"), file_of(table, "table.csv"))
+    answer = signed_in(stranger).post(reverse("providers:specialized_import"), file_of(table, "table.csv"))
     assert answer.status_code == 302, answer.content.decode()
     theirs = SpecializedAI.objects.get(team=stranger.team, name="Lawyer")
     assert (theirs.system_prompt, theirs.categories, theirs.is_active) == (row.system_prompt, row.categories, False)

@@ -18,17 +18,12 @@ from apps.accounts.actor import Actor
 from apps.accounts.models import Role
 from apps.providers.services.practice import builtin_ensure, practice_switch
 from apps.tasks.models import ABTest, AuditLog, CachedAnswer, EscalationRule, RoutingSettings, TaskExecution
+from tests.factories import signed_in
 from tests.tasks.route_scenes import make_cached, make_days, make_escalated, make_execution, make_failed, make_rule
 from tests.tasks.scenes import Cast, make_actor, make_model
 
 pytestmark = pytest.mark.django_db
 MOST_QUERIES = 12
-
-
-def browser_of(actor: Actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.fixture
@@ -91,7 +86,7 @@ def test_a_form_asks_few_questions(browser: Client, cast: Cast, name: str) -> No
 def test_a_stranger_finds_nothing_of_another_team(actor: Actor, stranger: Actor, cast: Cast) -> None:
     execution, rule, cached = make_execution(actor, cast), make_rule(actor), make_cached(actor, cast)
     test = make_test(actor)
-    other = browser_of(stranger)
+    other = signed_in(stranger)
     for name, row in (("execution", execution), ("rule", rule), ("ab_test", test)):
         page(other, name, row.public_id, status=404)
     for name, row in (
@@ -111,7 +106,7 @@ def test_a_stranger_finds_nothing_of_another_team(actor: Actor, stranger: Actor,
 def test_a_member_sees_their_own_prompts_and_changes_no_rules(actor: Actor, member: Actor, cast: Cast) -> None:
     make_execution(actor, cast, input="The admin's own question", source="chat")
     own = make_execution(member, cast, input="The member's question")
-    client = browser_of(member)
+    client = signed_in(member)
     shown = page(client, "prompts")
     assert "The member&#x27;s question" in shown and "The admin&#x27;s own question" not in shown
     page(client, "execution", own.public_id)
@@ -126,7 +121,7 @@ def test_a_member_sees_their_own_prompts_and_changes_no_rules(actor: Actor, memb
 
 
 def test_a_viewer_reads_and_changes_nothing(actor: Actor, viewer: Actor, cast: Cast) -> None:
-    client = browser_of(viewer)
+    client = signed_in(viewer)
     page(client, "orchestrator")
     page(client, "try_it", status=403)
     assert client.post(reverse("tasks:try_it_answer"), {"input": "Hello?", "strategy": "auto"}).status_code == 403
@@ -256,7 +251,7 @@ def test_a_cached_answer_is_shown_and_thrown_out(browser: Client, actor: Actor, 
     own, other = make_cached(actor, cast), make_cached(member, cast)
     shown = page(browser, "cache")
     assert shown.count("What is the capital of France?") >= 2 and "No embedding model is chosen" in shown
-    assert "What is the capital" in page(browser_of(member), "cache")
+    assert "What is the capital" in page(signed_in(member), "cache")
     browser.post(reverse("tasks:cached_delete", args=[own.public_id]))
     assert CachedAnswer.objects.get() == other
     browser.post(reverse("tasks:cache_clear"))
@@ -332,7 +327,7 @@ def lines_of(response: Any) -> list[dict[str, Any]]:
 def test_a_prompt_is_tried_and_its_answer_streamed(actor: Actor) -> None:
     builtin_ensure(actor.team.pk)
     practice_switch(actor, on=True)
-    client = browser_of(actor)
+    client = signed_in(actor)
     response = client.post(reverse("tasks:try_it_answer"), {"input": "Hello there", "strategy": "auto"})
     said = lines_of(response)
     assert said[-1]["done"], said
@@ -346,7 +341,7 @@ def test_the_same_prompt_again_comes_from_the_cache_unless_a_fresh_answer_is_ask
     builtin_ensure(actor.team.pk)
     practice_switch(actor, on=True)
     RoutingSettings.objects.create(team=actor.team, exploration=0)  # nobody else is tried out
-    client = browser_of(actor)
+    client = signed_in(actor)
     asked = {"input": "What is 19 + 23?", "strategy": "auto", "verify": "on"}
     for more in ({}, {}, {"fresh": "on"}):
         lines_of(client.post(reverse("tasks:try_it_answer"), {**asked, **more}))

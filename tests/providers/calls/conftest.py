@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from apps.accounts.actor import Actor
-
-
-@pytest.fixture
-def actor(db: None) -> Actor:
-    from tests.factories import make_actor
-
-    return make_actor()
 
 
 @pytest.fixture(autouse=True)

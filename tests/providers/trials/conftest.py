@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
-
-if TYPE_CHECKING:
-    from apps.accounts.actor import Actor
-
-
-@pytest.fixture
-def actor(db: None) -> Actor:
-    from tests.factories import make_actor
-
-    return make_actor()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import json
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.test import Client
 from django.urls import reverse
 
 from apps.accounts import sessions
@@ -16,14 +15,8 @@ from apps.providers import services
 from apps.providers.models import Benchmark, Comparison
 from apps.providers.trials import live
 from orquestrador.routing import sockets
-from tests.factories import benchmark_of, comparison_of, make_actor
+from tests.factories import benchmark_of, comparison_of, make_actor, signed_in
 from tests.providers.rows import make_model
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 @pytest.mark.django_db

@@ -13,18 +13,12 @@ from django.utils import timezone
 from apps.accounts.models import Role
 from apps.providers.services import budget_create
 from apps.tasks.models import AuditLog, EscalationRule, TaskExecution
-from tests.factories import execution_of, make_actor
+from tests.factories import execution_of, make_actor, signed_in
 from tests.providers.calls.upstream import refuses, says
 from tests.tasks.routing.upstream import ASKED, LOST, SURE, model_at, serving, verdict
 
 pytestmark = pytest.mark.django_db
 PROCESS, PROMPTS, RULES = "/api/orchestrator/process/", "/api/orchestrator/tasks/", "/api/escalation-rules/"
-
-
-def signed_in(actor) -> Client:
-    client = Client()
-    client.force_login(actor.user, backend="django.contrib.auth.backends.ModelBackend")
-    return client
 
 
 def send(client: Client, method: str, url: str, data: Any = None, **headers: str) -> Any:
