@@ -20,8 +20,8 @@ from apps.tasks.engine.types import ConfidencePart, Draft, Finding, Findings, In
 PATIENCE_S = 60.0  # an answer that stands still for so long is taken for stalled
 # A score of hallucination below it is shown and takes nothing off. The one with sources was fitted where every second answer is
 # wrong: in each public data set at least four in five right answers stay below it, by models that had not seen their sources.
-# `./orq bench hallucination FOLDER --cross-validated` prints it for each set; it is the highest of them (81.2), rounded.
-COUNTS_FROM, COUNTS_FROM_WITH_SOURCES = 75.0, 81.0
+# `./orq bench hallucination FOLDER --cross-validated` prints it for each set; it is the highest of them (81.5), rounded.
+COUNTS_FROM, COUNTS_FROM_WITH_SOURCES = 75.0, 82.0
 COUNTS_FROM_IN_ITSELF, SURE = 50.0, 0.8  # where the text alone shows that something cannot be
 OFF_TOPIC_AT_MOST = 60.0  # a checker judges the topic better: this alone makes nothing suspect
 SPEAKING_POINTS = 10.0  # a detector that moved the score by less did not decide it

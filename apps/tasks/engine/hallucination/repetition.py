@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from operator import itemgetter
 
 from apps.tasks.engine.hallucination.alike import said_nearly_again
 from apps.tasks.engine.hallucination.cycles import SENTENCE_WORDS, TIMES, longest_cycle, says_something
@@ -36,11 +37,12 @@ def repetition(answer: Text) -> Signal | None:
     cycle, cycle_span = _cycle(words, answer.raw)
     unit = repeated_unit(answer.raw[-6_000:])
     near, near_spans = (0.0, []) if again else _near(said, len(words))
-    twice, twice_spans = (0.0, []) if again or cycle else _twice(words, answer.raw)
+    if not (again or cycle):
+        near, near_spans = max((near, near_spans), _twice(words, answer.raw), key=itemgetter(0))
     runs, run_spans = (0.0, []) if again or cycle or near else _runs(words)
-    score = max(again, cycle, near, twice, runs, 1.0 if unit else 0.0)
+    score = max(again, cycle, near, runs, 1.0 if unit else 0.0)
     measures = {"sentences": again, "cycle": cycle, "grams": len(_said_again(words, _GRAM)) / len(words)}
-    return Signal("repetition", score, (*again_spans, *cycle_span, *near_spans, *twice_spans, *run_spans), measures)
+    return Signal("repetition", score, (*again_spans, *cycle_span, *near_spans, *run_spans), measures)
 
 
 def _by_sentence(words: Sequence[Word]) -> dict[int, list[Word]]:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from apps.tasks.engine.hallucination.claims import claimed
 from apps.tasks.engine.hallucination.lexicon import MODALS, QUANTIFIERS
+from apps.tasks.engine.hallucination.rivals import rivals
 from apps.tasks.engine.hallucination.sources import Source, content, is_negator, negated_stems, opposites, prefixed
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NAME, NUMBER, Text, Word
 from apps.tasks.engine.hallucination.types import Signal, Span
@@ -179,10 +180,13 @@ def contradiction(answer: Text, source: Source) -> Signal | None:
     }
     measures["likeness"] = sum(found.ratio * found.weight for found in sums) / weight
     measures["least_likeness"] = min((found.ratio for found in sums), default=0.0)
+    others, other_spans = rivals(answer, source)
+    told = {span.start for span in spans}
+    spans += [span for span in other_spans if span.start not in told]
     strong = sum(found.opposite + found.negation + found.number for found in sums)
     weak = sum(found.name + found.clean for found in sums)
     score = 1 - 0.6**strong * 0.85**weak
-    return Signal("contradiction", score, tuple(spans), {**measures, "score": score})
+    return Signal("contradiction", score, tuple(spans), {**measures, **others, "score": score})
 
 
 def _differences(said: Sequence[Word], near: int, source: Source) -> tuple[Differences, list[Span]]:

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain, pairwise
+from operator import eq
 from typing import NamedTuple
 
 from apps.tasks.engine.hallucination.changes import siblings
@@ -72,24 +73,24 @@ def _stretches(texts: Sequence[str]) -> Iterator[tuple[int, int, int]]:
 
 def _seconds(texts: Sequence[str], period: int, start: int) -> Iterator[Second]:
     """`start`: where the first of these words stands among all."""
-    before = _runs(texts, period)[0]
+    before = _runs(_same(texts, period))
     # where it differs, a word is left out, is another one, or is one more
-    goes_on = [(offset, skipped, _runs(texts, offset)[1]) for offset, skipped in ((period - 1, 0), (period, 1), (period + 1, 1))]
-    for place in range(period, len(texts)):
-        for offset, skipped, after in goes_on:
-            begin, end = place - before[place], min(len(texts), place + skipped)
-            end += after[end]
-            if end - begin >= offset:
-                yield Second(start + begin, start + end, period, offset, start + place)
+    for offset, skipped in ((period - 1, 0), (period, 1), (period + 1, 1)):
+        after = _runs(_same(texts, offset)[::-1])[::-1]
+        for place in range(period, len(texts)):
+            length = before[place] + skipped + after[place + skipped]
+            if length >= offset:
+                begin = start + place - before[place]
+                yield Second(begin, begin + length, period, offset, start + place)
 
 
-def _runs(texts: Sequence[str], offset: int) -> tuple[list[int], list[int]]:
-    """By place, how many words before it, and how many from it on, equal those `offset` before."""
-    same = [False] * offset + [one == other for one, other in zip(texts[offset:], texts, strict=False)]
-    return _lengths(same), _lengths(same[::-1])[::-1]
+def _same(texts: Sequence[str], offset: int) -> list[bool]:
+    """Whether each word is the one `offset` before."""
+    return [False] * offset + list(map(eq, texts[offset:], texts))
 
 
-def _lengths(same: Sequence[bool]) -> list[int]:
+def _runs(same: Sequence[bool]) -> list[int]:
+    """By place, and at the end, how many before it in a row are so."""
     return list(accumulate(same, lambda run, is_same: run + 1 if is_same else 0, initial=0))
 
 
