@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from apps.accounts.contract import TeamCreated
 from apps.accounts.models import Role
@@ -458,7 +458,7 @@ def test_no_database_connection_is_open_while_the_network_is_waited_for(monkeypa
     """At the moment of each request to the provider, whoever asks it has closed theirs."""
     actor = make_actor()
     if connection.vendor == "sqlite":  # which has no server, so that its connection may stay: here it stands for one that has
-        monkeypatch.setattr(connection, "vendor", "server")
+        monkeypatch.setitem(connections.settings["default"], "ENGINE", "server")
     open_at_request = []
     real = ListingServer.finish_request
 
@@ -491,7 +491,7 @@ def test_inside_a_transaction_the_connection_is_kept(monkeypatch):
     actor = make_actor()
     with transaction.atomic():
         monkeypatch.setattr(connection, "close", lambda: closed.append(True))
-        monkeypatch.setattr(connection, "vendor", "server")
+        monkeypatch.setitem(connections.settings["default"], "ENGINE", "server")
         provider = make_provider(actor)
         async_to_sync(in_db)(Provider.objects.count)
         async_to_sync(release_connections)()
