@@ -17,6 +17,7 @@ from typing import Any
 
 SEED = 20_261_121
 SHORTEST_WORDS, LONGEST_WORDS = 40, 400
+_MOST_CHANGED = 3  # words of a sentence
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _WORD = re.compile(r"\w+")
 
@@ -87,7 +88,7 @@ def _one_word_changed(text: str, rng: random.Random) -> str:
     return " ".join([text, *changed])
 
 
-def _with_a_word_changed(words: Sequence[str], others: Sequence[str], rng: random.Random) -> list[str]:
+def _with_a_word_changed(words: list[str], others: Sequence[str], rng: random.Random) -> list[str]:
     """Another one in its place, left out, or put in."""
     place, kind = rng.randrange(len(words)), rng.randrange(3)
     return [*words[:place], *([] if kind == 0 else [rng.choice(others)]), *words[place + (kind != 2) :]]
@@ -98,7 +99,10 @@ def _each_second_twice(text: str, rng: random.Random) -> str:
     for place, sentence in enumerate(_sentences(text)):
         said.append(sentence)
         if place % 2:
-            said.append(" ".join(_with_a_word_changed(sentence.split(), others, rng)))
+            words = sentence.split()
+            for _ in range(rng.randint(1, _MOST_CHANGED)):
+                words = _with_a_word_changed(words, others, rng)
+            said.append(" ".join(words))
     return " ".join(said)
 
 
@@ -139,7 +143,7 @@ _LOOPS: dict[str, Callable[[str, random.Random], str]] = {
     "a sentence numbered again and again": _numbered_again,
     "again with one word changed each time": _one_word_changed,
     "again with one word left out each time": _word_left_out,
-    "each second sentence twice with a change": _each_second_twice,
+    "each second sentence twice with one to three changes": _each_second_twice,
     "the whole text again and again": _paragraph_again,
     "a phrase goes round in the middle": _in_the_middle,
     "the answer ends in the loop": _cut_in_the_loop,

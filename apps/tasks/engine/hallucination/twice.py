@@ -1,4 +1,4 @@
-"""What is said twice in a row, the second time with a word changed, left out or put in: a loop that never comes to three."""
+"""What is said twice in a row, the second time with a few words changed, left out or put in: a loop that never comes to three."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, chain, pairwise
-from operator import eq
+from difflib import SequenceMatcher
+from itertools import accumulate, chain, groupby, pairwise
+from operator import attrgetter, eq
 from typing import NamedTuple
 
 from apps.tasks.engine.hallucination.changes import siblings
@@ -17,6 +18,7 @@ from apps.tasks.engine.hallucination.sources import opposites
 from apps.tasks.engine.hallucination.text import FUNCTIONAL, NUMBER, Word
 
 _LEAST_WORDS, _MOST_WORDS = 5, 80  # fewer are said again for emphasis
+_SENTENCE_WORDS, _CHANGED = 8, 0.25  # and so large a share of their words may be others
 _LINE_WORDS = 12  # lines of verse and of lists are shorter
 _LOOKED_AT = 3_000  # words, the last ones
 _PAIRS = 0.5  # for each word so many pairs of words stand about as far behind, where something is said twice
@@ -43,6 +45,45 @@ class Second(NamedTuple):
 def said_twice(words: Sequence[Word], raw: str) -> list[Sequence[Word]]:
     """The second of each two. Not what is there a third time: that is a list, or a loop of another kind."""
     told = words[-_LOOKED_AT:]
+    found = _by_words(told, raw)
+    known = {word.sentence for second in found for word in second}
+    return found + [second for second in _by_sentences(told, raw) if second[0].sentence not in known]
+
+
+# ── whole sentences, a few words changed ──────────────────────────────────────────────────────────────────────────
+
+
+def _by_sentences(words: Sequence[Word], raw: str) -> list[Sequence[Word]]:
+    sentences = [list(said) for _, said in groupby(words, key=attrgetter("sentence"))]
+    alike = [False, *(_are_alike(one, other, raw) for one, other in pairwise(sentences)), False]
+    return [
+        sentences[place]
+        for place, is_alike in enumerate(alike[:-1])
+        if is_alike and not alike[place - 1] and not alike[place + 1]
+    ]
+
+
+def _are_alike(one: Sequence[Word], other: Sequence[Word], raw: str) -> bool:
+    before, now = [word.text for word in one], [word.text for word in other]
+    if min(len(before), len(now)) < _SENTENCE_WORDS or _are_lines([*one, *other], len(now), raw):
+        return False
+    longer = max(len(before), len(now))
+    if len(set(before) & set(now)) < (1 - 2 * _CHANGED) * longer:  # a quick look; words may be there twice
+        return False
+    codes = SequenceMatcher(None, before, now, autojunk=False).get_opcodes()
+    changed = [code for code in codes if code[0] != "equal"]
+    return sum(max(end - begin, until - since) for _, begin, end, since, until in changed) <= _CHANGED * longer and not any(
+        _are_set_against(given, said, raw)
+        for _, begin, end, since, until in changed
+        for given in one[begin:end]
+        for said in other[since:until]
+    )
+
+
+# ── one word changed, wherever sentences end ──────────────────────────────────────────────────────────────────────
+
+
+def _by_words(told: Sequence[Word], raw: str) -> list[Sequence[Word]]:
     texts = [word.text for word in told]
     found: list[Second] = []
     seconds = (_seconds(texts[begin:end], period, begin) for period, begin, end in _stretches(texts))
