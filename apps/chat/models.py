@@ -154,11 +154,11 @@ class Message(Row):
         db_table = "chat_messages"
         verbose_name, verbose_name_plural = _("message"), _("messages")
         indexes = [
-            models.Index(fields=["conversation", "id"], name="chat_thread"),
+            # Removed ones are few: an index of that column alone would be taken for "not removed", which is nearly all there is.
+            models.Index(fields=["conversation", "removed_at", "id"], name="chat_standing"),
             models.Index(fields=["status", "id"], name="chat_status"),
             models.Index(fields=["check_state", "id"], name="chat_check"),
             models.Index(fields=["lease_until"], name="chat_lease"),
-            models.Index(fields=["removed_at"], name="chat_removed"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(role="assistant") | Q(status="complete"), name="chat_people_are_complete"),
