@@ -58,6 +58,16 @@ def must_be_typed(request: HttpRequest, word: str) -> None:
         raise BadInput(_("Nothing was changed: the word that confirms it was not typed."), field="typed")
 
 
+def was_typed(request: HttpRequest, word: str) -> bool:
+    """The same for a page with a form of its own: where the word was not typed it says so."""
+    try:
+        must_be_typed(request, word)
+    except BadInput as error:
+        messages.error(request, error.message)
+        return False
+    return True
+
+
 def ids_asked(request: HttpRequest, left_by: Callable[[QueryDict], QuerySet], *, most: int = MOST_ONE_BY_ONE) -> list[uuid.UUID]:
     """The ticked rows; with `all` each one that the list's filters leave. Raises BadInput for more than `most`."""
     if request.POST.get("all"):

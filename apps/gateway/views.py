@@ -20,7 +20,7 @@ from apps.common.errors import BadInput
 from apps.common.exporting import exported
 from apps.common.listing import Address
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, each_answered, must_be_typed
+from apps.common.ticked import Bar, Deed, each_answered, was_typed
 from apps.gateway import selectors, services
 from apps.gateway.forms import VirtualKeyForm
 from apps.gateway.models import VirtualKey
@@ -169,10 +169,7 @@ def key_edit(request: Asked, id: uuid.UUID) -> HttpResponse:
 def key_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     """Its programs are refused at once, and the key cannot come back: so the word has to be typed, as in the list."""
     key = selectors.access_virtual_key(request.actor, id)
-    try:
-        must_be_typed(request, _("revoke"))
-    except BadInput as error:
-        messages.error(request, error.message)
+    if not was_typed(request, _("revoke")):
         return redirect("gateway:key", key.public_id)
     services.virtual_key_delete(request.actor, key)
     messages.success(request, _("The key %(key)s was revoked.") % {"key": key.name})

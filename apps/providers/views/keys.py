@@ -18,7 +18,7 @@ from apps.accounts.actor import Asked
 from apps.common.errors import BadInput
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, each_answered, must_be_typed
+from apps.common.ticked import Bar, Deed, each_answered, was_typed
 from apps.providers import selectors, services
 from apps.providers.key_forms import KeyEditForm, KeyForm
 from apps.providers.models import ProviderKey
@@ -136,10 +136,7 @@ def key_test(request: Asked, id: uuid.UUID) -> HttpResponse:
 def key_delete(request: Asked, id: uuid.UUID) -> HttpResponse:
     """The dialog has said what uses it. Its secret is nowhere else, so the word has to be typed."""
     key = selectors.access_key(request.actor, id)
-    try:
-        must_be_typed(request, _("delete"))
-    except BadInput as error:
-        messages.error(request, error.message)
+    if not was_typed(request, _("delete")):
         return redirect("providers:key", key.public_id)
     services.key_delete(request.actor, key, also_in_use=True)
     messages.success(request, _("The key %(key)s was deleted.") % {"key": key.name})

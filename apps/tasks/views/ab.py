@@ -18,7 +18,7 @@ from apps.accounts.actor import Actor, Asked
 from apps.common.errors import BadInput, Conflict
 from apps.common.listing import Address, Select, asked_of
 from apps.common.paging import page_of
-from apps.common.ticked import Bar, Deed, each_answered, must_be_typed
+from apps.common.ticked import Bar, Deed, each_answered, was_typed
 from apps.tasks.models import ABTest
 from apps.tasks.route_forms import ABForm
 from apps.tasks.route_words import shown_comparison, strategy_word, unit_word, verdict_word
@@ -125,10 +125,7 @@ def stop(request: Asked, ab_test_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def delete(request: Asked, ab_test_id: uuid.UUID) -> HttpResponse:
     test = access_ab_test(request.actor, ab_test_id)
-    try:
-        must_be_typed(request, _("delete"))
-    except BadInput as error:
-        messages.error(request, error.message)
+    if not was_typed(request, _("delete")):
         return redirect("tasks:ab_test", ab_test_id)
     ab_delete(request.actor, test)
     messages.success(request, _("The test was deleted. Its prompts stay."))

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.actor import Asked
 from apps.common.errors import BadInput, OrquestradorError
 from apps.common.paging import counted
-from apps.common.ticked import must_be_typed
+from apps.common.ticked import was_typed
 from apps.common.undo import brought_back, remember_rows
 from apps.tasks.checking_forms import RunForm, VerifyingRuleForm
 from apps.tasks.models import VerifyingRule
@@ -123,10 +123,7 @@ def run_halt(request: Asked, validator_run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def run_remove(request: Asked, validator_run_id: uuid.UUID) -> HttpResponse:
     run = access_run(request.actor, validator_run_id)
-    try:
-        must_be_typed(request, _("delete"))
-    except BadInput as error:
-        messages.error(request, error.message)
+    if not was_typed(request, _("delete")):
         return redirect("tasks:checking_run", validator_run_id)
     run_delete(request.actor, run)
     messages.success(request, _("The benchmark was deleted. What it cost stays on record."))
