@@ -64,6 +64,12 @@ def test_a_step_is_changed_and_keeps_its_id(browser: Client, waiting: Task) -> N
     assert waiting.plan["subtasks"][0]["description"] == "Do it otherwise."
 
 
+@pytest.mark.parametrize("order", [0, 40_000, 10**30, "first", None])
+def test_a_number_that_no_step_can_have_is_refused_by_its_field(browser: Client, waiting: Task, order: object) -> None:
+    answer = send(browser, "patch", f"{API}{waiting.subtasks.get(order=3).public_id}/", {"order": order})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "order")
+
+
 def test_steps_that_wait_for_one_another_in_a_circle_are_refused_and_nothing_is_kept(browser: Client, waiting: Task) -> None:
     first, second = waiting.subtasks.get(order=1), waiting.subtasks.get(order=2)
     answer = send(browser, "patch", f"{API}{first.public_id}/", {"title": "No", "depends_on": [str(second.public_id)]})

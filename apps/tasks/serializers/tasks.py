@@ -87,7 +87,7 @@ class ResumeSerializer(serializers.Serializer):
 
 
 class PlannedSubtaskSerializer(serializers.Serializer):
-    order = serializers.IntegerField(min_value=1)
+    order = serializers.IntegerField(min_value=1, max_value=32_000)
     title = serializers.CharField(required=False, allow_blank=True)
     description = serializers.CharField(allow_blank=True)
     category = serializers.CharField(required=False, allow_blank=True)
@@ -109,7 +109,7 @@ class SubtaskChangesSerializer(KnownFieldsSerializer):
     title = serializers.CharField(required=False, allow_blank=True)
     description = serializers.CharField(required=False, allow_blank=True)
     category = serializers.CharField(required=False, allow_blank=True, max_length=60)
-    order = serializers.IntegerField(required=False, min_value=1)
+    order = serializers.IntegerField(required=False, min_value=1, max_value=32_000)
     acceptance_criteria = serializers.ListField(child=serializers.CharField(allow_blank=True), required=False)
     depends_on = serializers.ListField(child=serializers.UUIDField(), required=False, help_text="Ids of other steps of the task.")
 
