@@ -201,6 +201,7 @@ function freshen() {
   }
 }
 setInterval(freshen, 30_000);
+freshen(); // parts of a page may have been drawn long ago
 
 // ── Keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 // What a key does is said by the list in the dialog: data-keys names it, data-go where it leads.

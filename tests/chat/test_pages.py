@@ -155,6 +155,11 @@ def test_a_thread_shows_the_words_as_html_and_what_is_known_of_the_answer(client
         assert part in page.replace("\u00a0", " ")
 
 
+def test_each_message_says_when(client, actor, conversation):
+    body = client.get(f"/chat/{conversation.public_id}/").content.decode()
+    assert body.count('class="turn-when"><time datetime=') == 2
+
+
 def test_fifty_messages_come_at_first_and_older_ones_by_their_place(client, actor):
     conversation = services.conversation_create(actor)
     for number in range(40):
