@@ -96,7 +96,7 @@ def _near(said: dict[int, list[Word]], total: int) -> tuple[float, list[Span]]:
 def _twice(words: Sequence[Word], raw: str) -> tuple[float, list[Span]]:
     """The same for what is said twice with a change: once it may be meant so, time and again it is a loop."""
     found = said_twice(words, raw)
-    return (min(1.0, 0.25 + 0.15 * len(found)) if found else 0.0), [_span(second, "said_again") for second in found]
+    return (min(1.0, 0.35 + 0.15 * len(found)) if found else 0.0), [_span(second, "said_again") for second in found]
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,6 +20,7 @@ from apps.tasks.engine.hallucination.text import FUNCTIONAL, NUMBER, Word
 _LEAST_WORDS, _MOST_WORDS = 5, 80  # fewer are said again for emphasis
 _SENTENCE_WORDS, _CHANGED = 8, 0.25  # and so large a share of their words may be others
 _LINE_WORDS = 12  # lines of verse and of lists are shorter
+_LONG_WORDS = 12  # so many are not said again within a sentence either
 _LOOKED_AT = 3_000  # words, the last ones
 _PAIRS = 0.5  # for each word so many pairs of words stand about as far behind, where something is said twice
 _TWICE = 1.6  # of a period; from here on there is a third time
@@ -142,7 +143,8 @@ def _is_meant(second: Second, words: Sequence[Word], raw: str) -> bool:
     if len(again) < _LEAST_WORDS or second.is_more or not says_something([word.text for word in again if word.kind != NUMBER]):
         return False
     drift = max(0, end - begin - period) + 1  # what stood before the first may end as the first does
-    if not all(_SENTENCE_END.search(_between(words, place - 2, place + drift, raw)) for place in (begin - period, begin)):
+    ends = (_SENTENCE_END.search(_between(words, place - 2, place + drift, raw)) for place in (begin - period, begin))
+    if len(again) < _LONG_WORDS and not all(ends):
         return False
     is_another = after == period or differs == begin  # and neither left out nor put in
     is_set_against = is_another and _are_set_against(words[differs - after], words[differs], raw)
