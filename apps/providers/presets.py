@@ -8,6 +8,7 @@ before saving shows what an address and a key are worth.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlsplit
@@ -231,6 +232,12 @@ def _kinds() -> frozenset[str]:
 
 def choice_of(slug: str) -> Choice | None:
     return next((choice for choice in choices() if choice.slug == slug), None)
+
+
+def vendors_named(slugs: Iterable[str]) -> list[tuple[str, str]]:
+    """Each with the name that people know it by, in the order of the names."""
+    named = [(slug, choice.name if (choice := choice_of(slug)) else slug) for slug in slugs]
+    return sorted(named, key=lambda pair: pair[1].casefold())
 
 
 def vendor_of(kind: str, base_url: str) -> str:

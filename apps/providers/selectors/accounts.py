@@ -16,7 +16,7 @@ from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.balances import TELLS
 from apps.providers.models import CreditUsage, ExternalAccount, Provider
-from apps.providers.presets import choice_of, vendor_of
+from apps.providers.presets import choice_of, vendor_of, vendors_named
 
 
 def accounts_visible(actor: Actor) -> QuerySet[ExternalAccount]:
@@ -33,8 +33,7 @@ def accounts_filtered(actor: Actor, *, search: str = "", vendor: str = "") -> Qu
 def vendors_of_accounts(actor: Actor) -> list[tuple[str, str]]:
     """The vendors at which the team has accounts, and their names. One query."""
     found = ExternalAccount.objects.filter(team=actor.team).order_by().values_list("vendor", flat=True).distinct()
-    named = [(slug, choice.name if (choice := choice_of(slug)) else slug) for slug in found]
-    return sorted(named, key=lambda pair: pair[1].casefold())
+    return vendors_named(found)
 
 
 def access_account(actor: Actor, public_id: UUID | str) -> ExternalAccount:

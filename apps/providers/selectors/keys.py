@@ -12,7 +12,7 @@ from apps.accounts.actor import Actor
 from apps.common.lookups import access_row
 from apps.common.searching import with_words
 from apps.providers.models import ProviderKey
-from apps.providers.presets import choice_of, vendor_of
+from apps.providers.presets import choice_of, vendor_of, vendors_named
 
 
 def keys_visible(actor: Actor) -> QuerySet[ProviderKey]:
@@ -32,8 +32,7 @@ def keys_filtered(actor: Actor, *, search: str = "", vendor: str = "") -> QueryS
 def vendors_of_keys(actor: Actor) -> list[tuple[str, str]]:
     """The vendors that the team has keys of, and their names. One query."""
     found = {_vendor(*place) for place in _places(actor)}
-    named = [(slug, choice.name if (choice := choice_of(slug)) else slug) for slug in found]
-    return sorted(named, key=lambda pair: pair[1].casefold())
+    return vendors_named(found)
 
 
 def _places(actor: Actor) -> list[tuple[str, str]]:
