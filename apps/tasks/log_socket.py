@@ -29,8 +29,8 @@ from apps.tasks.selectors.logs import (
     is_seen_by,
     log_line,
     logs_found,
+    logs_with_words,
     models_of_provider,
-    with_words,
 )
 
 LINES = "logs:lines"
@@ -174,7 +174,7 @@ def _missed(actor: Actor, query: LogQuery, after: Any, language: str) -> dict[st
     if not after:
         return {"lines": [], "skipped": 0}
     known = access_log(actor, str(after))
-    lines = with_words(logs_found(actor, query), query.words)
+    lines = logs_with_words(logs_found(actor, query), query.words)
     newer = lines.filter(created_at__gte=known.created_at).exclude(pk=known.pk).order_by("-created_at", "-pk")
     rows = list(newer[: MISSED_AT_MOST + 1])
     told = [shown(in_words_of(language, log_line(row))) for row in reversed(rows[:MISSED_AT_MOST])]

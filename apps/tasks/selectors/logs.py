@@ -214,7 +214,7 @@ def models_of_provider(actor: Actor, name: str) -> frozenset[str]:
     return frozenset(str(row)[:190] for row in rows)
 
 
-def with_words(lines: QuerySet[ExecutionLog], words: str) -> QuerySet[ExecutionLog]:
+def logs_with_words(lines: QuerySet[ExecutionLog], words: str) -> QuerySet[ExecutionLog]:
     """Lines in which every word occurs: in what was stored, in the model's name, or in what is said of such events."""
     for word in words.split()[:MOST_WORDS]:
         said = Q(message__icontains=word) | Q(model_name__icontains=word)
@@ -233,7 +233,7 @@ def logs_page(actor: Actor, query: LogQuery, *, cursor: str = "", limit: int = L
     lines = logs_found(actor, query)
     if not query.words:
         return Searched(page_of(lines, ordering=ORDER, limit=limit, cursor=cursor))
-    return searched(lines, lambda rows: with_words(rows, query.words), limit=limit, cursor=cursor, most=LOOKED_THROUGH)
+    return searched(lines, lambda rows: logs_with_words(rows, query.words), limit=limit, cursor=cursor, most=LOOKED_THROUGH)
 
 
 # ── as they are shown ─────────────────────────────────────────────────────────────────────────────────────────────

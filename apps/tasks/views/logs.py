@@ -29,7 +29,7 @@ from apps.tasks.selectors.logs import (
     log_line,
     logs_found,
     logs_page,
-    with_words,
+    logs_with_words,
 )
 
 LEVEL_WORDS = {"error": gettext_lazy("Errors"), "warning": gettext_lazy("Warnings"), "info": gettext_lazy("Other lines")}
@@ -127,7 +127,7 @@ def log_page(request: Asked, id: uuid.UUID) -> HttpResponse:
 def log_export(request: Asked) -> StreamingHttpResponse:
     """The lines that were asked for as CSV or JSON, the newest first, `MOST_ROWS` at most."""
     query = LogQuery.of(request.GET)
-    lines = with_words(logs_found(request.actor, query), query.words)
+    lines = logs_with_words(logs_found(request.actor, query), query.words)
     return exported(request, lines, name="log", ordering=("-created_at",), as_record=_record, columns=COLUMNS)
 
 
