@@ -29,6 +29,7 @@ LoadState = ModelLoad.State
 
 
 def load_keep(actor: Actor, model: AIModel, context_length: int | None, options: LoadOptions, ring: bool) -> ModelLoad:
+    """The load that was asked for, or the one of the model that is under way. Raises BadInput, and NotFound for a lost model."""
     if context_length is not None and not 0 < context_length <= MOST_CONTEXT:
         raise BadInput(_("The context is a number of tokens above zero."), field="context_length")
     said = {name: value for name, value in asdict(options).items() if value not in (None, False) or name in options.given}
@@ -48,6 +49,7 @@ def load_keep(actor: Actor, model: AIModel, context_length: int | None, options:
 
 
 def load_take(load_id: int, worker: str) -> ModelLoad | None:
+    """The load, which this worker alone carries out from now on; None where another has it, or it is over."""
     now = timezone.now()
     free = ModelLoad.objects.filter(pk=load_id, is_open=True, state=LoadState.QUEUED)
     if not free.update(state=LoadState.LOADING, worker=worker, started_at=now, alive_at=now, updated_at=now):
@@ -58,6 +60,7 @@ def load_take(load_id: int, worker: str) -> ModelLoad | None:
 
 
 def load_is_unwanted(load: ModelLoad, progress: float | None) -> bool:
+    """Give a sign of life, and say how far it is. True where it is over already or somebody gave it up."""
     now = timezone.now()
     news = {} if progress == load.progress else {"progress": progress}
     alive = ModelLoad.objects.filter(pk=load.pk, is_open=True).update(alive_at=now, updated_at=now, **news)
@@ -74,6 +77,7 @@ def load_succeeded(load: ModelLoad, model: AIModel, info: ModelInfo | None) -> N
 
 
 def model_is_loaded(model: AIModel, info: ModelInfo | None) -> None:
+    """Keep that the model is in memory, with what its server says of that, and that it may be asked again."""
     details = info.details if info else {}
     state_mark(
         model,
@@ -106,6 +110,7 @@ def load_cancelled(load: ModelLoad, message: str) -> None:
 
 
 def load_end(load: ModelLoad, state: str, message: str = "", *, only_from: str = "") -> bool:
+    """End it with what came of it. False where it is over already or, with `only_from`, in another state."""
     now = timezone.now()
     rows = ModelLoad.objects.filter(pk=load.pk, is_open=True, **({"state": only_from} if only_from else {}))
     fields = {"state": state, "is_open": None, "message": message, "finished_at": now, "updated_at": now}
@@ -118,6 +123,7 @@ def load_end(load: ModelLoad, state: str, message: str = "", *, only_from: str =
 
 
 def load_anew(load: ModelLoad) -> ModelLoad:
+    """Its row as it is now, with its model and provider."""
     return ModelLoad.objects.select_related("model__provider__key").get(pk=load.pk)
 
 

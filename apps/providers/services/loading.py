@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -22,6 +20,7 @@ from django.utils import timezone
 from apps.accounts.actor import Actor
 from apps.common.db import in_db
 from apps.common.errors import Conflict, OrquestradorError
+from apps.common.machine import holder
 from apps.common.said import gettext as _
 from apps.common.said import ngettext
 from apps.providers.adapters import load_options_of, make_adapter
@@ -143,7 +142,7 @@ async def model_wait(actor: Actor, model: AIModel, *, timeout_s: float = 60.0) -
 # ── Doing it ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def load_run(load_id: int, *, worker: str = "") -> OrquestradorError | None:
     """Take this load up, unless another has, and see it to its end. Gives what went wrong, which the row keeps in words."""
-    load = await in_db(load_take, load_id, worker or f"{socket.gethostname()[:30]}:{os.getpid()}")
+    load = await in_db(load_take, load_id, worker or holder())
     if load is None:
         return None
     model, seen = load.model, _Progress()
