@@ -33,7 +33,8 @@ def _shown(actor: Actor) -> dict[str, Any]:
 
 def _figures(actor: Actor) -> dict[str, Any]:
     """Kept for a few seconds: every page that looks on would sum the week anew with each change."""
-    name = f"dashboard:{actor.team.public_id}:{actor.user.public_id}:{actor.can_manage}:{get_language()}"
+    whose = "managers" if actor.can_manage else actor.user.public_id  # managers see the same figures
+    name = f"dashboard:{actor.team.public_id}:{whose}:{get_language()}"
     figures: dict[str, Any] | None = cache.get(name)
     if figures is None:
         figures = dashboard_figures(actor)
