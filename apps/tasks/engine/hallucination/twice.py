@@ -66,9 +66,9 @@ def _by_sentences(words: Sequence[Word], raw: str) -> list[Sequence[Word]]:
 
 def _are_alike(one: Sequence[Word], other: Sequence[Word], raw: str) -> bool:
     before, now = [word.text for word in one], [word.text for word in other]
-    if min(len(before), len(now)) < _SENTENCE_WORDS or _are_lines([*one, *other], len(now), raw):
+    shorter, longer = sorted((len(before), len(now)))
+    if shorter < _SENTENCE_WORDS or longer > _MOST_WORDS or _are_lines([*one, *other], len(now), raw):
         return False
-    longer = max(len(before), len(now))
     if len(set(before) & set(now)) < (1 - 2 * _CHANGED) * longer:  # a quick look; words may be there twice
         return False
     codes = SequenceMatcher(None, before, now, autojunk=False).get_opcodes()
