@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from apps.accounts import selectors, services, sessions
 from apps.accounts.actor import Actor
 from apps.accounts.models import Invitation, Membership, Notification, Role, Team
-from apps.common.api import UUID_PATTERN, ActorMixin, PublicSerializer, TeamViewSet
+from apps.common.api import UUID_PATTERN, ActorMixin, PublicSerializer, TeamViewSet, valid
 from apps.common.health import PART_STATUSES, STATUSES, health
 
 
@@ -45,7 +45,7 @@ class TokenView(APIView):
 
     @extend_schema(request=TokenRequestSerializer, responses=TokensSerializer, auth=[])
     def post(self, request: Request) -> Response:
-        asked = _valid(TokenRequestSerializer(data=request.data))
+        asked = valid(TokenRequestSerializer(data=request.data))
         user = sessions.person_of(request._request, email=asked["email"], password=asked["password"])
         return Response(sessions.tokens_issue(user))
 
@@ -58,7 +58,7 @@ class TokenRefreshView(APIView):
 
     @extend_schema(request=RefreshSerializer, responses=TokensSerializer, auth=[])
     def post(self, request: Request) -> Response:
-        return Response(sessions.tokens_rotate(_valid(RefreshSerializer(data=request.data))["refresh"]))
+        return Response(sessions.tokens_rotate(valid(RefreshSerializer(data=request.data))["refresh"]))
 
 
 class SignOutView(APIView):
@@ -69,7 +69,7 @@ class SignOutView(APIView):
 
     @extend_schema(request=RefreshSerializer, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
-        sessions.tokens_revoke(_valid(RefreshSerializer(data=request.data))["refresh"])
+        sessions.tokens_revoke(valid(RefreshSerializer(data=request.data))["refresh"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -100,7 +100,7 @@ class MeView(ActorMixin, APIView):
 
     @extend_schema(request=MeSerializer, responses=MeSerializer)
     def patch(self, request: Request) -> Response:
-        services.profile_update(self.actor, **_valid(MeSerializer(data=request.data, partial=True)))
+        services.profile_update(self.actor, **valid(MeSerializer(data=request.data, partial=True)))
         return Response(MeSerializer(selectors.me(self.actor)).data)
 
 
@@ -157,14 +157,14 @@ class TeamsViewSet(TeamViewSet):
         if request.method == "DELETE":
             services.member_remove(there, row)
             return Response(status=status.HTTP_204_NO_CONTENT)
-        asked = _valid(MemberSerializer(row, data=request.data))
+        asked = valid(MemberSerializer(row, data=request.data))
         return Response(MemberSerializer(services.member_role_change(there, row, role=asked["role"])).data)
 
     def _actor_there(self) -> Actor:
         return selectors.actor_in(self.actor, uuid.UUID(self.kwargs["id"]))
 
     def _valid(self) -> dict[str, Any]:
-        return _valid(self.get_serializer(data=self.request.data))
+        return valid(self.get_serializer(data=self.request.data))
 
     def _shown(self, team: Team) -> dict[str, Any]:
         return self.get_serializer(selectors.access_team(self.actor, team.public_id)).data
@@ -200,7 +200,7 @@ class InvitationsViewSet(TeamViewSet):
     @extend_schema(responses={201: NewInvitationSerializer})
     def create(self, request: Request) -> Response:
         """The answer carries the link, this once; whoever opens it joins."""
-        asked = _valid(self.get_serializer(data=request.data))
+        asked = valid(self.get_serializer(data=request.data))
         invitation, token = services.invite_create(self.actor, **asked)
         invitation.link = request.build_absolute_uri(reverse("accounts:invitation", args=[token]))  # type: ignore[attr-defined]
         return Response(NewInvitationSerializer(invitation).data, status=status.HTTP_201_CREATED)
@@ -281,11 +281,6 @@ class HealthView(APIView):
         if not (can_serve and request.user.is_authenticated):
             found = {"status": "up" if can_serve else "down"}
         return Response(found, status=200 if can_serve else 503, headers={"Cache-Control": "no-store"})
-
-
-def _valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
 
 
 router_entries = [

@@ -101,3 +101,9 @@ class PublicIdField(serializers.Field):
 
     def to_representation(self, value: Model) -> str:
         return str(value.public_id)  # type: ignore[attr-defined]
+
+
+def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
+    """What was sent, as the serializer gives it. Raises its ValidationError."""
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data

@@ -6,11 +6,11 @@ from typing import Any
 
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.gateway import selectors, services
 from apps.gateway import serializers as shapes
 from apps.gateway.models import VirtualKey
@@ -37,13 +37,13 @@ class VirtualKeysViewSet(TeamViewSet):
     @extend_schema(request=shapes.NewVirtualKeySerializer, responses={201: shapes.MadeVirtualKeySerializer})
     def create(self, request: Request) -> Response:
         """Make a key. The answer is the only one that has it: what is kept is its hash."""
-        key, text = services.virtual_key_create(self.actor, **_valid(shapes.NewVirtualKeySerializer(data=request.data)))
+        key, text = services.virtual_key_create(self.actor, **valid(shapes.NewVirtualKeySerializer(data=request.data)))
         return Response({**self._shown(key), "key": text}, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=shapes.VirtualKeyChangesSerializer, responses=shapes.VirtualKeySerializer)
     def partial_update(self, request: Request, id: str) -> Response:
         """Change its name, its limits or its budget, or switch it off and on."""
-        asked = _valid(shapes.VirtualKeyChangesSerializer(data=request.data))
+        asked = valid(shapes.VirtualKeyChangesSerializer(data=request.data))
         return Response(self._shown(services.virtual_key_update(self.actor, self.get_object(), **asked)))
 
     def destroy(self, request: Request, id: str) -> Response:
@@ -53,11 +53,6 @@ class VirtualKeysViewSet(TeamViewSet):
 
     def _shown(self, key: VirtualKey) -> dict[str, Any]:
         return self.get_serializer(selectors.access_virtual_key(self.actor, key.public_id)).data
-
-
-def _valid(serializer: serializers.Serializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
 
 
 router_entries = [("gateway/keys", VirtualKeysViewSet)]

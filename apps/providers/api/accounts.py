@@ -12,10 +12,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
-from apps.providers.api.parts import valid
 from apps.providers.models import ExternalAccount
 from apps.providers.serializers import accounts as shapes
 

@@ -10,10 +10,9 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
-from apps.providers.api.parts import valid
 from apps.providers.models import Budget
 from apps.providers.serializers import budgets as shapes
 

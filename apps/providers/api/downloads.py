@@ -11,10 +11,9 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
-from apps.providers.api.parts import valid
 from apps.providers.models import ModelDownload
 from apps.providers.serializers import models as shapes
 

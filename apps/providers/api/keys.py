@@ -12,10 +12,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
-from apps.providers.api.parts import check_shown, valid
+from apps.providers.api.parts import check_shown
 from apps.providers.models import ProviderKey
 from apps.providers.serializers import keys as shapes
 from apps.providers.serializers.providers import CheckResultSerializer

@@ -10,11 +10,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
 from apps.providers.api.management import ModelManagement
-from apps.providers.api.parts import valid
 from apps.providers.api.trials import BenchmarkActions
 from apps.providers.contract import CAPABILITIES
 from apps.providers.models import AIModel

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rest_framework import serializers
-
 from apps.providers.contract import CheckResult
 from apps.providers.errors import ProviderError
 from apps.providers.serializers.providers import CheckResultSerializer
@@ -19,11 +17,6 @@ FIELD_OF = {
     "timeout": "base_url",
     "unreachable": "base_url",
 }
-
-
-def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
 
 
 def check_shown(result: CheckResult) -> dict[str, Any]:

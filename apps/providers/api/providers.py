@@ -12,11 +12,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.errors import BadInput
 from apps.common.idempotency import idempotent
 from apps.providers import selectors, services
-from apps.providers.api.parts import FIELD_OF, check_shown, valid, with_field
+from apps.providers.api.parts import FIELD_OF, check_shown, with_field
 from apps.providers.errors import ProviderError
 from apps.providers.models import Provider
 from apps.providers.serializers import providers as shapes

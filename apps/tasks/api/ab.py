@@ -8,9 +8,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.idempotency import idempotent
-from apps.tasks.api.tasks import valid
 from apps.tasks.models import ABTest
 from apps.tasks.selectors.ab import ab_result, ab_tests_visible, access_ab_test
 from apps.tasks.serializers import ab as shapes

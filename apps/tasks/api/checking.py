@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status, viewsets
+from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import ActorMixin, TeamViewSet
+from apps.common.api import ActorMixin, TeamViewSet, valid
 from apps.common.idempotency import idempotent
 from apps.providers.selectors import access_model
 from apps.tasks.models import CheckingSettings, ValidatorRun, VerifyingRule
@@ -29,11 +29,6 @@ from apps.tasks.services.verdicts import subtask_rate, task_rate
 from apps.tasks.services.verifying import checking_settings_update, verifying_rule_delete, verifying_rule_save
 
 
-def _valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
-
-
 class RatedTask:
     """`rate/` of a task's result."""
 
@@ -42,7 +37,7 @@ class RatedTask:
     def rate(self, request: Request, id: str) -> Response:
         """Say whether the result is good: a thumb up, down, or taken back. It also tells how good the checker was."""
         me: Any = self
-        task_rate(me.actor, me.get_object(), thumb=_valid(shapes.ResultThumbSerializer(data=request.data))["thumb"])
+        task_rate(me.actor, me.get_object(), thumb=valid(shapes.ResultThumbSerializer(data=request.data))["thumb"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -54,7 +49,7 @@ class RatedSubtask:
     def rate(self, request: Request, id: str) -> Response:
         """Say whether the step's result is good: a thumb up, down, or taken back."""
         me: Any = self
-        subtask_rate(me.actor, me.get_object(), thumb=_valid(shapes.ResultThumbSerializer(data=request.data))["thumb"])
+        subtask_rate(me.actor, me.get_object(), thumb=valid(shapes.ResultThumbSerializer(data=request.data))["thumb"])
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -85,7 +80,7 @@ class CheckingViewSet(ActorMixin, viewsets.GenericViewSet):
         """The web look-up and the vectors of meaning; both are off unless an admin switched them on."""
         if request.method == "PATCH":
             self.actor.must_manage()
-            asked = _valid(shapes.CheckingSettingsSerializer(data=request.data, partial=True))
+            asked = valid(shapes.CheckingSettingsSerializer(data=request.data, partial=True))
             if asked.get("vectors_model"):
                 asked["vectors_model"] = access_model(self.actor, asked["vectors_model"])
             checking_settings_update(self.actor, **asked)
@@ -119,7 +114,7 @@ class ValidatorRunsViewSet(TeamViewSet):
     def create(self, request: Request) -> Response:
         """Start one. It costs what its calls cost; ask for the estimate first."""
         self.actor.must_manage()
-        run = run_start(self.actor, **_valid(shapes.RunNewSerializer(data=request.data)))
+        run = run_start(self.actor, **valid(shapes.RunNewSerializer(data=request.data)))
         return Response(shapes.RunSerializer(run_card(run)).data, status=status.HTTP_201_CREATED)
 
     def destroy(self, request: Request, id: str) -> Response:
@@ -131,7 +126,7 @@ class ValidatorRunsViewSet(TeamViewSet):
     def estimate(self, request: Request) -> Response:
         """What such a run would take. Nothing is asked of any model."""
         self.actor.must_manage()
-        _rows, found = run_plan(self.actor, **_valid(shapes.RunNewSerializer(data=request.data)))
+        _rows, found = run_plan(self.actor, **valid(shapes.RunNewSerializer(data=request.data)))
         cost = None if found.usd is None else f"{found.usd:.8f}"
         return Response({"verdicts": found.verdicts, "calls": found.calls, "cost": cost})
 
@@ -158,13 +153,13 @@ class VerifyingRulesViewSet(TeamViewSet):
     def create(self, request: Request) -> Response:
         """Make a rule; admins only. It holds for tasks that are made from now on."""
         self.actor.must_manage()
-        rule = verifying_rule_save(self.actor, **_valid(self.get_serializer(data=request.data)))
+        rule = verifying_rule_save(self.actor, **valid(self.get_serializer(data=request.data)))
         return Response(self.get_serializer(rule).data, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, id: str) -> Response:
         self.actor.must_manage()
         row = self.get_object()
-        asked = _valid(self.get_serializer(row, data=request.data, partial=True))
+        asked = valid(self.get_serializer(row, data=request.data, partial=True))
         return Response(self.get_serializer(verifying_rule_save(self.actor, row, **asked)).data)
 
     def destroy(self, request: Request, id: str) -> Response:

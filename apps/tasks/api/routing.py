@@ -14,12 +14,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import ActorMixin, TeamViewSet
+from apps.common.api import ActorMixin, TeamViewSet, valid
 from apps.common.errors import BadInput, NotFound
 from apps.common.idempotency import idempotent, idempotent_within
 from apps.providers.contract import ChatRequest, Message
 from apps.tasks import selectors, services
-from apps.tasks.api.tasks import days_of, valid
+from apps.tasks.api.tasks import days_of
 from apps.tasks.models import AuditLog, EscalationRule, TaskExecution
 from apps.tasks.runner.by_hand import escalate_by_hand
 from apps.tasks.runner.executions import LONGEST_ROUTE_S

@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers, status
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.common.api import TeamViewSet
+from apps.common.api import TeamViewSet, valid
 from apps.common.errors import BadInput
 from apps.common.idempotency import HEADER, idempotent
 from apps.tasks import selectors, services
@@ -214,11 +214,6 @@ class SubtasksViewSet(RatedSubtask, TeamViewSet):
     def _answer(self, subtask: Subtask, code: int = status.HTTP_200_OK) -> Response:
         stored = selectors.access_subtask(self.actor, subtask.public_id)
         return Response(selectors.subtask_detail(stored), status=code)
-
-
-def valid(serializer: serializers.BaseSerializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
 
 
 def days_of(text: str) -> int:
