@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actor import Actor
-from apps.common.errors import BadInput, NotAllowed
+from apps.common.errors import BadInput, NotAllowed, NotFound
 from apps.gateway import admission
 from apps.gateway.models import VirtualKey
 from apps.providers.models import Budget
@@ -61,6 +61,8 @@ def virtual_key_update(actor: Actor, key: VirtualKey, **changes: Any) -> Virtual
     period = changes.pop("budget_period", None)
     _set(key, **changes)
     with transaction.atomic():
+        if not VirtualKey.objects.select_for_update().filter(pk=key.pk).exists():
+            raise NotFound()  # deleted meanwhile
         key.save(update_fields=[*changes, "updated_at"])  # when it was last used is written meanwhile
         if budget_usd is None:
             for budget in budgets_of(key):
