@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import SlugConverter, UUIDConverter
@@ -39,6 +40,7 @@ SEARCHES = (
     ("providers:spend", "?model=openai-mini&period=year"),
     ("providers:spend", "?purpose=execute"),
 )
+PALETTE = ("", "d", "warehouse", "nowhere like it")
 
 
 def pages(team: Any) -> Iterator[tuple[str, str]]:
@@ -56,6 +58,8 @@ def pages(team: Any) -> Iterator[tuple[str, str]]:
         if name in names:
             filled = query.format(person=chosen["person"], task=chosen["task"], deep=chosen["deep"])
             yield f"{name}{query}", reverse(name) + filled
+    for words in PALETTE:
+        yield f"palette?q={words}", f"{reverse('api:palette')}?{urlencode({'q': words})}"
 
 
 def _walk(resolver: URLResolver, prefix: str, namespace: str) -> Iterator[tuple[str, URLPattern, str]]:

@@ -1,8 +1,6 @@
-"""The command palette: what it finds, for whom, and how long that takes."""
+"""The command palette: what it finds, for whom, and how often that asks the database."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 from django.db import connection
@@ -20,7 +18,6 @@ from apps.tasks.models import Task
 from tests.factories import make_actor, model_of, provider_of, signed_in, task_of
 
 pytestmark = pytest.mark.django_db
-MOST_MS = 60
 
 
 def titles(client: Client, query: str = "", kind: str = "") -> list[str]:
@@ -107,7 +104,7 @@ def test_a_long_query_and_odd_signs_are_no_error():
         assert client.get("/api/palette/", {"q": query}).status_code == 200
 
 
-def test_it_answers_in_time_with_many_rows():
+def test_it_asks_the_database_as_little_with_many_rows():
     actor = make_actor()
     about = {"team": actor.team, "owner": actor.user}
     Task.objects.bulk_create([Task(title=f"Report {n} on ducks", description="x", **about) for n in range(3000)])
@@ -120,13 +117,6 @@ def test_it_answers_in_time_with_many_rows():
         with CaptureQueriesContext(connection) as queries:
             client.get("/api/palette/", {"q": query})
         assert len(queries) <= 8
-        assert min(took_ms(client, query) for _time in range(5)) < MOST_MS  # the best of five: other tests run beside this one
-
-
-def took_ms(client: Client, query: str) -> float:
-    began = time.perf_counter()
-    client.get("/api/palette/", {"q": query})
-    return (time.perf_counter() - began) * 1000
 
 
 @pytest.mark.parametrize(
