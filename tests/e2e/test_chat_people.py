@@ -31,6 +31,7 @@ WRONG_BY_A_DAY = """
     const Real = Date, off = 86400000;
     globalThis.Date = class extends Real { constructor(...given) { given.length ? super(...given) : super(Real.now() + off); } };
     Date.now = () => Real.now() + off;
+    Object.defineProperty(Performance.prototype, "timeOrigin", {value: performance.timeOrigin + off});
 """
 OF_CHATS = "return Object.keys(localStorage).filter((name) => /^orq:(outbox|draft)/.test(name))"
 
