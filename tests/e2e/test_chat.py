@@ -270,9 +270,10 @@ def test_what_was_written_in_a_page_that_is_closed_is_sent_from_the_next_one(pag
 def test_a_draft_survives_a_reload_and_the_end_of_the_session(page, product, actor, model):
     conversation = asked_and_answered(actor)
     open_conversation(page, product, conversation)
+    wait(page, lambda _: page.find_elements(By.CSS_SELECTOR, "[data-composer].is-ready"))
     find(page, "[data-text]").send_keys("Half a thou")
     page.refresh()
-    assert find(page, "[data-text]").get_attribute("value") == "Half a thou"
+    wait(page, lambda _: find(page, "[data-text]").get_attribute("value") == "Half a thou")
     page.delete_all_cookies()
     find(page, "[data-text]").send_keys("ght", Keys.ENTER)
     wait(page, lambda _: "You were signed out." in " ".join(texts(page, ".is-pending .turn-state")))
