@@ -22,6 +22,7 @@ class Product:
     def __init__(self, home: Path, **environment: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORQ_", "DJANGO_", "PYTEST"))}
         settings = {"ORQ_HOME": str(home), "DJANGO_SETTINGS_MODULE": "orquestrador.settings", "ORQ_LOG_LEVEL": "WARNING"}
+        settings["PYTHONFAULTHANDLER"] = "1"  # it says where it was when it is aborted
         self.environment = kept | settings | environment
         self.log = home / "worker.log"
         self.worker: subprocess.Popen[bytes] | None = None
@@ -67,8 +68,17 @@ class Product:
             seen = self.do(look)
             if all(task["status"] == state for task in seen["tasks"]):
                 return seen
+            if self.worker is not None and (code := self.worker.poll()) is not None:
+                raise AssertionError(f"the worker has ended by itself with {code}:\n{self.log.read_text()[-3000:]}")
             time.sleep(every_s)
-        raise AssertionError(f"not all {state} after {timeout_s} s: {seen['tasks']}\n{self.log.read_text()[-3000:]}")
+        raise AssertionError(f"not all {state} after {timeout_s} s: {seen['tasks']}\n{self._where_it_is()}")
+
+    def _where_it_is(self) -> str:
+        """What the worker is at, thread by thread: it writes that to its log as it is aborted."""
+        if self.worker is not None:
+            self.worker.send_signal(signal.SIGABRT)
+            self.worker.wait(timeout=30)
+        return self.log.read_text()[-20_000:] if self.log.exists() else ""
 
 
 def migrate() -> dict[str, Any]:
