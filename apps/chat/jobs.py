@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 
 from apps.chat.wire import WORK
 from apps.chat.worker import worker
@@ -18,10 +18,15 @@ def work() -> None:
     worker.look()
 
 
-@worker_ready.connect
-def _look_at_once(**_: Any) -> None:
+@worker_init.connect
+def _keep_pauses_short(**_: Any) -> None:
+    """Before its threads begin: what is changed for all of them is not changed under them."""
     pauses.collect_less()
     pauses.let_go_sooner()
+
+
+@worker_ready.connect
+def _look_at_once(**_: Any) -> None:
     worker.start()
 
 

@@ -15,9 +15,10 @@ COLLECT_AFTER = (10_000, 20, 20)  # new objects, then rounds; Python's own 700 i
 
 
 def collect_less() -> None:
-    """Call it once the program is loaded: that is never looked through again for what could be thrown away.
+    """Call it once the program is loaded and before its threads begin.
 
-    Looking through it all the time is a fifth of what a request to the gateway costs.
+    What is there then is never looked through again for what could be thrown away. Looking through it all the time is a fifth
+    of what a request to the gateway costs.
     """
     gc.collect()
     gc.freeze()

@@ -65,9 +65,9 @@ class GatewayApp:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                pauses.collect_less()
                 recover_in_background()
                 self._hearing = asyncio.create_task(hear_of_changes())
-                pauses.collect_less()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await self.aclose()
