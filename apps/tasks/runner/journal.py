@@ -18,6 +18,7 @@ from django.utils import timezone
 from apps.common.db import again_after_deadlock, in_db
 from apps.common.errors import OrquestradorError
 from apps.common.said import plain
+from apps.common.shapes import converted
 from apps.providers.contract import ChatRequest, Completion
 from apps.providers.errors import OverBudget, PriceUnknown
 from apps.providers.models import CreditUsage, Reservation
@@ -63,7 +64,7 @@ class DatabaseJournal:
 
     async def stage_result(self, key: str, result_type: Any) -> Any | None:
         stored = self._steps.get(key)
-        return None if stored is None else msgspec.convert(stored, result_type, strict=False)
+        return None if stored is None else converted(stored, result_type)
 
     async def stage_begin(self, key: str, stage: str, subtask: PlannedSubtask | None) -> None:
         self._began[key] = timezone.now()
@@ -264,7 +265,7 @@ def plan_of(task: Task) -> Plan:
 
 def _answer_of(call: Call) -> Answer | OrquestradorError:
     if call.status == Call.Status.DONE:
-        return msgspec.convert(call.answer, Answer, strict=False)
+        return converted(call.answer, Answer)
     return read_back(call.error_code, call.error)
 
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import DatabaseError
@@ -23,6 +22,7 @@ from apps.common.db import again_after_deadlock, close_idle_connections, in_db
 from apps.common.leases import lease_end, orphans_free
 from apps.common.logs import correlation_id
 from apps.common.machine import worker_name
+from apps.common.shapes import converted
 from apps.tasks.engine.context import Context, Run
 from apps.tasks.engine.errors import LeaseLost
 from apps.tasks.engine.flow import run_task
@@ -245,7 +245,7 @@ def spec_of(task: Task, *, needs_prices: bool = False) -> TaskSpec:
         title=task.title,
         description=task.description,
         category=task.category,
-        policy=msgspec.convert(task.policy, Policy),
+        policy=converted(task.policy, Policy),
         priority=Priority(task.priority).name.lower(),
         cast=task.cast,
         approve_plan=task.approve_plan,
